@@ -1,1 +1,27 @@
-//! A room that is not furnished yet.
+//! The language of Pontus: what its programs say to each other, and nothing of why.
+//!
+//! [`Request`] and [`Reply`] are the messages, one JSON object a line; `PROTOCOL.md` beside this crate is the
+//! document that they follow, and its examples are tests. [`Connection`] carries lines with limits and deadlines,
+//! [`Client`] is the side that speaks first.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod client;
+mod connection;
+mod id;
+pub mod limits;
+mod line;
+mod message;
+mod text;
+
+pub use client::{Client, ClientError};
+pub use connection::{Connection, ReadError};
+pub use id::{
+    Attempt, BranchName, CommitId, HostName, InstanceId, InvalidId, ProjectName, RunnerName,
+    UnitName,
+};
+pub use line::{LineBuffer, LineTooLong};
+pub use message::{
+    Bytes, Code, Counts, Outcome, ParseError, Reply, Report, Request, Role, UnitReport, Verdict,
+    decode_reply, decode_request, encode,
+};
+pub use text::{escaped, parse_duration, parse_size, seconds};

@@ -1,0 +1,109 @@
+//! The side that dials and speaks first.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use crate::connection::{Connection, ReadError};
+use crate::limits::{GREETING_MS_MAX, POLL_MS_MAX, PROTOCOL, WRITE_MS_MAX};
+use crate::message::{Code, ParseError, Reply, Request, Role, decode_reply, encode};
+
+/// How long an answer may take: the longest poll, and what a loaded machine adds.
+const ANSWER: Duration = Duration::from_millis(POLL_MS_MAX + WRITE_MS_MAX);
+
+/// Why a question has no answer. The connection is of no use afterwards, except after `Refused`.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No connection.
+    #[error("cannot reach the dispatcher at {address}: {reason}")]
+    Unreachable {
+        /// What was dialled.
+        address: String,
+        /// What the network says.
+        reason: io::Error,
+    },
+    /// The connection broke, or nobody answered in time.
+    #[error("lost the dispatcher: {0}")]
+    Lost(#[from] ReadError),
+    /// The peer does not speak as a dispatcher does.
+    #[error("the peer does not speak this protocol: {0}")]
+    Garbled(#[from] ParseError),
+    /// A reply that does not belong to the request.
+    #[error("the dispatcher's answer does not fit the question")]
+    Unfitting,
+    /// The dispatcher said no.
+    #[error("the dispatcher refused: {message}")]
+    Refused {
+        /// For the program.
+        code: Code,
+        /// For the person.
+        message: String,
+    },
+    /// The request is too long for a line.
+    #[error(transparent)]
+    TooLong(#[from] crate::line::LineTooLong),
+}
+
+/// A greeted connection to a dispatcher.
+#[derive(Debug)]
+pub struct Client {
+    connection: Connection,
+}
+
+impl Client {
+    /// Dials `address` (`HOST:PORT`), trying each address that the name has, and greets within
+    /// [`GREETING_MS_MAX`].
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn connect(address: &str, role: Role) -> Result<Client, ClientError> {
+        let deadline = Instant::now() + Duration::from_millis(GREETING_MS_MAX);
+        let unreachable = |reason| ClientError::Unreachable { address: address.to_owned(), reason };
+        let stream = dial(address, deadline).map_err(unreachable)?;
+        let mut client = Client { connection: Connection::new(stream).map_err(unreachable)? };
+        match client.ask_before(&Request::Hello { protocol: PROTOCOL, role }, deadline)? {
+            Reply::Welcome { .. } => Ok(client),
+            _ => Err(ClientError::Unfitting),
+        }
+    }
+
+    /// Sends one request and waits for its one reply. An `error` reply is [`ClientError::Refused`].
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
+        self.ask_before(request, Instant::now() + ANSWER)
+    }
+
+    fn ask_before(&mut self, request: &Request, deadline: Instant) -> Result<Reply, ClientError> {
+        let line = encode(request)?;
+        let sent = self.connection.write_line(&line, deadline);
+        // A peer that hangs up may have said why before it did: its last line is worth more than our broken pipe.
+        let line = match (self.connection.read_line(deadline), sent) {
+            (Ok(line), _) => line,
+            (Err(_), Err(error)) => return Err(ReadError::Io(error).into()),
+            (Err(error), Ok(())) => return Err(error.into()),
+        };
+        match decode_reply(&line)? {
+            Reply::Error { code, message } => Err(ClientError::Refused { code, message }),
+            reply => Ok(reply),
+        }
+    }
+}
+
+/// The first of the name's addresses that answers, within what is left of the time.
+fn dial(address: &str, deadline: Instant) -> io::Result<TcpStream> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in address.to_socket_addrs()? {
+        match dial_one(&address, deadline) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn dial_one(address: &SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
+    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    TcpStream::connect_timeout(address, left)
+}

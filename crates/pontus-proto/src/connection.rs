@@ -1,0 +1,197 @@
+//! One TCP connection as lines in and lines out, each with an absolute deadline.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::limits::LINE_BYTES_MAX;
+use crate::line::{LineBuffer, LineTooLong};
+
+/// How much is asked of the socket at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Why no line came.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The peer closed the connection, perhaps in the middle of a line.
+    #[error("the connection was closed")]
+    Closed,
+    /// The deadline passed first.
+    #[error("nothing was heard in time")]
+    TimedOut,
+    /// The line is over its limit.
+    #[error(transparent)]
+    TooLong(#[from] LineTooLong),
+    /// The network failed.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+/// A TCP stream and what has been read of it beyond the last line.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    lines: LineBuffer,
+    line_bytes_max: usize,
+}
+
+impl Connection {
+    /// Takes a stream over. Lines may have [`LINE_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// Where the socket's options cannot be set.
+    pub fn new(stream: TcpStream) -> io::Result<Self> {
+        // Each line is a question or its answer: waiting for more to send would only delay it.
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, lines: LineBuffer::default(), line_bytes_max: LINE_BYTES_MAX })
+    }
+
+    /// Changes how long a line that is read may be, newline included.
+    pub fn limit_lines(&mut self, bytes_max: usize) {
+        self.line_bytes_max = bytes_max;
+    }
+
+    /// The next line, without its newline. One byte now and then does not move the deadline.
+    ///
+    /// # Errors
+    /// See [`ReadError`]; after any of them but `TimedOut` the connection is of no use.
+    pub fn read_line(&mut self, deadline: Instant) -> Result<Vec<u8>, ReadError> {
+        let mut piece = [0; READ_BYTES];
+        loop {
+            if let Some(line) = self.lines.take_line(self.line_bytes_max)? {
+                return Ok(line);
+            }
+            let left = time_left(deadline).ok_or(ReadError::TimedOut)?;
+            self.stream.set_read_timeout(Some(left)).map_err(ReadError::Io)?;
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Err(ReadError::Closed),
+                Ok(count) => self.lines.push(&piece[..count]),
+                Err(error) if is_passing(&error) => {}
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(ReadError::Closed);
+                }
+                Err(error) => return Err(ReadError::Io(error)),
+            }
+        }
+    }
+
+    /// Writes one line, which brings its own newline.
+    ///
+    /// # Errors
+    /// `TimedOut` where the peer did not take it before the deadline; whatever the network says.
+    pub fn write_line(&mut self, mut line: &[u8], deadline: Instant) -> io::Result<()> {
+        while !line.is_empty() {
+            let left = time_left(deadline).ok_or(io::ErrorKind::TimedOut)?;
+            self.stream.set_write_timeout(Some(left))?;
+            match self.stream.write(line) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => line = &line[count..],
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the peer is known to be gone already. Reads nothing and does not wait.
+    pub fn has_ended(&self) -> bool {
+        let peeked = self
+            .stream
+            .set_nonblocking(true)
+            .and_then(|()| self.stream.peek(&mut [0]))
+            .map_err(|error| error.kind());
+        let restored = self.stream.set_nonblocking(false);
+        match peeked {
+            Ok(0) => true,
+            Ok(_) | Err(io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                restored.is_err()
+            }
+            Err(_) => true,
+        }
+    }
+}
+
+/// A timeout of a socket may be reported as either; the deadline is looked at before each try.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
+}
+
+/// A socket refuses a timeout of zero, so a deadline that has come is `None`.
+fn time_left(deadline: Instant) -> Option<Duration> {
+    Some(deadline.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Connection::new(listener.accept().unwrap().0).unwrap(), peer)
+    }
+
+    fn soon(ms: u64) -> Instant {
+        Instant::now() + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn lines_arrive_and_the_end_is_told() {
+        let (mut connection, mut peer) = pair();
+        peer.write_all(b"one\ntwo\nhalf a li").unwrap();
+        drop(peer);
+        assert_eq!(connection.read_line(soon(5_000)).unwrap(), b"one");
+        assert_eq!(connection.read_line(soon(5_000)).unwrap(), b"two");
+        assert!(matches!(connection.read_line(soon(5_000)), Err(ReadError::Closed)));
+    }
+
+    #[test]
+    fn one_byte_now_and_then_does_not_move_the_deadline() {
+        let (mut connection, mut peer) = pair();
+        let dripping = thread::spawn(move || {
+            // Ends when the other side has given up and dropped its end.
+            while peer.write_all(b"x").is_ok() {
+                thread::park_timeout(Duration::from_millis(10));
+            }
+        });
+        let started = Instant::now();
+        let result = connection.read_line(soon(150));
+        assert!(matches!(result, Err(ReadError::TimedOut)), "{result:?}");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        drop(connection);
+        dripping.join().unwrap();
+    }
+
+    #[test]
+    fn a_line_that_came_is_not_lost_to_a_timeout() {
+        let (mut connection, mut peer) = pair();
+        peer.write_all("hälf".as_bytes()).unwrap();
+        assert!(matches!(connection.read_line(soon(50)), Err(ReadError::TimedOut)));
+        peer.write_all(" and half\n".as_bytes()).unwrap();
+        assert_eq!(connection.read_line(soon(5_000)).unwrap(), "hälf and half".as_bytes());
+    }
+
+    #[test]
+    fn a_peer_that_never_reads_is_given_up() {
+        let (mut connection, _peer) = pair();
+        let line = vec![b'x'; 64 * 1024 * 1024];
+        let error = connection.write_line(&line, soon(100)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_peer_that_left_is_noticed_without_reading() {
+        let (mut connection, mut peer) = pair();
+        assert!(!connection.has_ended());
+        peer.write_all(b"one\n").unwrap();
+        assert_eq!(connection.read_line(soon(5_000)).unwrap(), b"one");
+        drop(peer);
+        while !connection.has_ended() {
+            thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Every limit of the protocol, with its reason. `PROTOCOL.md` repeats them, and a test holds the two together.
+
+/// The protocol's number. It grows when an old peer would misunderstand a new one.
+pub const PROTOCOL: u32 = 1;
+
+/// One line, its newline included. Large enough for a chunk of output, small enough for a thread's memory.
+pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// One line of a peer that has not been greeted yet. A greeting is about a hundred bytes.
+pub const GREETING_BYTES_MAX: usize = 4096;
+
+/// From the connection's start to the end of the greeting. Nobody needs longer on a working link.
+pub const GREETING_MS_MAX: u64 = 3_000;
+
+/// How long `ready` may stay unanswered: long enough to be cheap, short enough to notice a link that is gone.
+pub const POLL_MS_MAX: u64 = 5_000;
+
+/// Silence after which the dispatcher closes a connection.
+pub const SILENCE_MS_MAX: u64 = 60_000;
+
+/// How long a peer may take to accept one line that is written to it.
+pub const WRITE_MS_MAX: u64 = 10_000;
+
+/// Nested arrays and objects in one line: the recursion limit of `serde_json`.
+pub const NESTING_MAX: usize = 128;
+
+/// A name of a project, branch, host or runner, in bytes of UTF-8. The longest file name of common file systems.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// A unit's name: its path in the repository, in bytes of UTF-8.
+pub const UNIT_BYTES_MAX: usize = 400;
+
+/// The reason of a verdict, in bytes of UTF-8. It has to fit on a line that people read.
+pub const REASON_BYTES_MAX: usize = 1_000;
+
+/// Units of one report. With the longest names, a report of so many still fits into a line.
+pub const UNITS_MAX: usize = 2_000;
+
+/// Skipped commits of one submission. The oldest beyond it are not named.
+pub const SKIPPED_MAX: usize = 1_000;
+
+/// Raw bytes of one `output` message; base64 makes a third more of them, which still fits into a line.
+pub const OUTPUT_BYTES_MAX: usize = 512 * 1024;

@@ -1,0 +1,79 @@
+//! How Pontus writes things for people, and reads what they write: durations, sizes, text from strangers.
+
+use std::time::Duration;
+
+/// `text` with its control characters escaped, so that it can be shown on a terminal or in one line of a log.
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// A duration as results show it: `3.412s`.
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.3}s", duration.as_secs_f64())
+}
+
+/// Reads `500ms`, `5s`, `10m`, `1h`.
+///
+/// # Errors
+/// One sentence for the person who typed it.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    parse_quantity(text, &units)
+        .filter(|ms| *ms > 0)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "a duration is written 500ms, 5s, 10m or 1h".to_owned())
+}
+
+/// Reads `64KiB`, `16MiB`, `1GiB` and `512B`, in bytes.
+///
+/// # Errors
+/// One sentence for the person who typed it.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1)];
+    parse_quantity(text, &units).ok_or_else(|| "a size is written 64KiB or 16MiB".to_owned())
+}
+
+/// A whole number with the first of `units` that it ends with, as a multiple of the smallest one.
+fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, factor) =
+        units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    let digits_only = number.bytes().all(|c| c.is_ascii_digit());
+    number.parse::<u64>().ok().filter(|_| digits_only)?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let read = |text| parse_duration(text).ok().map(|d| d.as_millis());
+        assert_eq!(read("500ms"), Some(500));
+        assert_eq!(read("5s"), Some(5_000));
+        assert_eq!(read("10m"), Some(600_000));
+        assert_eq!(read("1h"), Some(3_600_000));
+        for text in ["", "5", "s", "0s", "-5s", "+5s", "1.5s", "5 s", "5d", "99999999999999999999h"]
+        {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("64KiB"), Ok(65_536));
+        assert_eq!(parse_size("16MiB"), Ok(16_777_216));
+        assert_eq!(parse_size("10B"), Ok(10));
+        assert!(parse_size("16MB").is_err());
+        assert!(parse_size("99999999999GiB").is_err());
+    }
+
+    #[test]
+    fn control_characters_are_shown_not_sent() {
+        assert_eq!(escaped("a\u{1b}[31m\r\nä\u{9b}"), "a\\u{1b}[31m\\r\\nä\\u{9b}");
+        assert_eq!(seconds(Duration::from_millis(3_412)), "3.412s");
+    }
+}
