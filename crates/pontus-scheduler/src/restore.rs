@@ -1,0 +1,60 @@
+//! How a scheduler comes back after a restart: from what was remembered, and with nothing held against anybody for a
+//! silence that was ours.
+
+use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, RunnerName};
+
+use crate::config::{Config, Time};
+use crate::scheduler::Scheduler;
+
+/// What the disk knows of one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Which one.
+    pub commit: CommitId,
+    /// Whose it is.
+    pub project: ProjectName,
+    /// Where it was seen.
+    pub branch: Option<BranchName>,
+    /// Its place in the queue.
+    pub place: u64,
+    /// The highest number that was given to a try; 0 where there was none.
+    pub attempts: u32,
+    /// How many of them were lost.
+    pub lost: u32,
+    /// What it was doing.
+    pub state: StoredState,
+}
+
+/// What a commit was doing when the dispatcher stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredState {
+    /// Waiting for a runner.
+    Queued,
+    /// Being tested, in the try with the highest number.
+    Running {
+        /// By whom, for people.
+        runner: RunnerName,
+        /// By whom.
+        instance: InstanceId,
+    },
+    /// It has its verdict.
+    Done {
+        /// The try whose report it is; `None` where no report decided it.
+        reported: Option<Attempt>,
+    },
+}
+
+impl Scheduler {
+    /// A scheduler that goes on where the records end. Every running commit gets a whole lease.
+    pub fn restore(
+        config: Config,
+        records: impl IntoIterator<Item = Stored>,
+        now: Time,
+    ) -> Scheduler {
+        let mut scheduler = Scheduler::new(config);
+        for stored in records {
+            scheduler.restore_one(stored, now);
+        }
+        scheduler
+    }
+}
