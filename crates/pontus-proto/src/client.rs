@@ -1,7 +1,7 @@
 //! The side that dials and speaks first.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, ReadError};
@@ -75,6 +75,14 @@ impl Client {
         self.ask_before(request, Instant::now() + ANSWER)
     }
 
+    /// A way to end this connection from another thread while an answer is awaited.
+    ///
+    /// # Errors
+    /// Where there is no descriptor left for it.
+    pub fn hang_up(&self) -> io::Result<HangUp> {
+        self.connection.try_clone_stream().map(HangUp)
+    }
+
     fn ask_before(&mut self, request: &Request, deadline: Instant) -> Result<Reply, ClientError> {
         let line = encode(request)?;
         let sent = self.connection.write_line(&line, deadline);
@@ -88,6 +96,18 @@ impl Client {
             Reply::Error { code, message } => Err(ClientError::Refused { code, message }),
             reply => Ok(reply),
         }
+    }
+}
+
+/// Ends a [`Client`]'s connection from elsewhere. An answer that has arrived by then is still read.
+#[derive(Debug)]
+pub struct HangUp(TcpStream);
+
+impl HangUp {
+    /// Ends it.
+    pub fn now(&self) {
+        // It may have ended by itself.
+        self.0.shutdown(Shutdown::Both).ok();
     }
 }
 

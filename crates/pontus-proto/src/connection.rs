@@ -51,6 +51,10 @@ impl Connection {
         self.line_bytes_max = bytes_max;
     }
 
+    pub(crate) fn try_clone_stream(&self) -> io::Result<TcpStream> {
+        self.stream.try_clone()
+    }
+
     /// The next line, without its newline. One byte now and then does not move the deadline.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod line;
 mod message;
 mod text;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, HangUp};
 pub use connection::{Connection, ReadError};
 pub use id::{
     Attempt, BranchName, CommitId, HostName, InstanceId, InvalidId, ProjectName, RunnerName,

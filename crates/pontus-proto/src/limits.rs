@@ -3,6 +3,9 @@
 /// The protocol's number. It grows when an old peer would misunderstand a new one.
 pub const PROTOCOL: u32 = 1;
 
+/// What `--version` says after a program's name: its version and its protocol.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1)");
+
 /// One line, its newline included. Large enough for a chunk of output, small enough for a thread's memory.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -41,3 +44,13 @@ pub const SKIPPED_MAX: usize = 1_000;
 
 /// Raw bytes of one `output` message; base64 makes a third more of them, which still fits into a line.
 pub const OUTPUT_BYTES_MAX: usize = 512 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_names_the_protocol() {
+        assert!(VERSION.ends_with(&format!(" (protocol {PROTOCOL})")));
+    }
+}

@@ -95,6 +95,7 @@ fn each_limit_equals_its_constant() {
     let defined: BTreeSet<_> = LIMITS
         .lines()
         .filter_map(|line| line.strip_prefix("pub const "))
+        .filter(|line| !line.contains("&str"))
         .map(|line| {
             let (name, rest) = line.split_once(':').unwrap();
             let value = rest.split_once('=').unwrap().1.trim_end_matches(';').replace('_', "");
