@@ -1,0 +1,201 @@
+//! A checkout of our own: a work tree, and outside of it a control folder that borrows the clone's objects. Tests run
+//! in the work tree and may do with it what they like, so nothing that is found there is believed.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::error::GitError;
+use super::names::check_id;
+use super::questions::{Mode, entries};
+use super::{Git, Place, absolute, one_line, path_of};
+
+/// Settings under which git makes the files what the commit says, whatever the user prefers elsewhere.
+///
+/// The pattern file lets all paths in: with it, git itself clears the marks that would have it leave a path alone.
+const EXACT: [&str; 8] = [
+    "core.sparseCheckout=true",
+    "core.sparseCheckoutCone=false",
+    "core.autocrlf=false",
+    "core.fileMode=true",
+    "core.symlinks=true",
+    "core.trustctime=true",
+    "core.checkStat=default",
+    "core.ignoreStat=false",
+];
+
+/// The pattern that lets all paths in.
+const ALL_PATHS: &str = "/*\n";
+
+/// What a killed git leaves behind, and the next one stumbles over. One process at a time uses a checkout.
+const LOCKS: [&str; 2] = ["index.lock", "HEAD.lock"];
+
+/// What an owner needs to look into a folder and to remove what is in it.
+const OWNER_ALL: u32 = 0o700;
+
+impl Git {
+    /// Makes the control folder and the work tree, sharing the objects of the clone whose git folder is
+    /// `objects_of`. May be repeated.
+    ///
+    /// # Errors
+    /// When this is not a checkout, when `objects_of` is no repository, or as every verb.
+    pub fn init_sharing(&self, objects_of: &Path) -> Result<(), GitError> {
+        let task = "make a checkout";
+        let (git_dir, work_tree) = self.checkout_place()?;
+        let (format, objects) = self.objects_of(objects_of)?;
+        for folder in [&git_dir, &work_tree] {
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true).mode(OWNER_ALL).create(folder).map_err(at(task, folder))?;
+        }
+        let here = self.elsewhere(Place { dir: git_dir.clone(), git_dir: None, work_tree: None });
+        let call = here.call(task, "init").settings(["init.defaultRefFormat=files"]);
+        let call = call.args(["--quiet", "--bare", "--template=", "--initial-branch=none"]);
+        call.arg(format!("--object-format={format}")).output()?;
+        write(task, &git_dir.join("info/sparse-checkout"), ALL_PATHS.as_bytes())?;
+        let mut line = objects.into_os_string().into_encoded_bytes();
+        line.push(b'\n');
+        write(task, &git_dir.join("objects/info/alternates"), &line)
+    }
+
+    /// The object format of a repository, and where its objects are.
+    fn objects_of(&self, git_dir: &Path) -> Result<(String, PathBuf), GitError> {
+        let task = "find the clone's objects";
+        let dir = absolute(git_dir.into());
+        let there = self.elsewhere(Place { dir: dir.clone(), git_dir: Some(dir), work_tree: None });
+        let call = there.call(task, "rev-parse").args(["--show-object-format"]);
+        let out = call.args(["--path-format=absolute", "--git-path", "objects"]).output()?;
+        let end = out.iter().position(|byte| *byte == b'\n').unwrap_or(out.len());
+        let (format, rest) = out.split_at(end);
+        let objects = rest.strip_prefix(b"\n").and_then(|rest| rest.strip_suffix(b"\n"));
+        // A line of the file that names them is a path; one with a line break in it cannot be written there.
+        let objects = objects.filter(|path| path.starts_with(b"/") && !path.contains(&b'\n'));
+        let objects = path_of(objects.ok_or(GitError::BadAnswer { task })?);
+        Ok((one_line(format.to_vec(), task)?, objects.into()))
+    }
+
+    /// Makes the tracked files exactly what the commit says, whatever state they and the index were in. Files that
+    /// are not tracked stay, where they are not in the way; see [`Git::clean`].
+    ///
+    /// # Errors
+    /// When this is not a checkout, when it is no id or the commit is not here, or as every verb.
+    pub fn checkout(&self, id: &str) -> Result<(), GitError> {
+        let task = "check out a commit";
+        check_id(id)?;
+        let (git_dir, _) = self.checkout_place()?;
+        for lock in LOCKS {
+            remove(task, &git_dir.join(lock))?;
+        }
+        match self.check_out(task, id) {
+            Err(GitError::Failed { .. }) => {
+                // Perhaps the index is damaged. Without one, all files are written anew.
+                remove(task, &git_dir.join("index"))?;
+                self.check_out(task, id)
+            }
+            other => other,
+        }
+    }
+
+    fn check_out(&self, task: &'static str, id: &str) -> Result<(), GitError> {
+        // No --end-of-options: git 2.39 takes it for the name of a commit here.
+        let call = self.call(task, "checkout").settings(EXACT);
+        call.args(["--quiet", "--force", "--detach", id, "--"]).output().map(drop)
+    }
+
+    /// Removes all that the commit does not track, ignored or not, other repositories and `.git` included.
+    ///
+    /// # Errors
+    /// When this is not a checkout, when something cannot be removed, or as every verb.
+    pub fn clean(&self) -> Result<(), GitError> {
+        let task = "clean a checkout";
+        let (_, work_tree) = self.checkout_place()?;
+        let hidden = loosen(&work_tree).map_err(at(task, &work_tree))?;
+        for path in hidden {
+            remove(task, &path)?;
+        }
+        self.call(task, "clean").args(["-ffdxq"]).output()?;
+        self.empty_submodules(task, &work_tree)
+    }
+
+    /// Git leaves what is in a submodule's folder to the submodule, and we have none checked out.
+    fn empty_submodules(&self, task: &'static str, work_tree: &Path) -> Result<(), GitError> {
+        let head = self.call(task, "rev-parse").args(["--verify", "-q", "HEAD^{tree}"]);
+        let Some(tree) = head.question()? else { return Ok(()) };
+        let call = self.call(task, "ls-tree").args(["-r", "-d", "-z", "--full-tree"]);
+        let out = call.arg(one_line(tree, task)?).output()?;
+        for entry in entries(&out, task)?.into_iter().filter(|e| e.mode == Mode::Submodule) {
+            let folder = work_tree.join(entry.path);
+            if fs::symlink_metadata(&folder).is_ok() {
+                remove(task, &folder)?;
+                fs::create_dir(&folder).map_err(at(task, &folder))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The control folder and the work tree; never a user's clone, where these verbs would destroy work.
+    fn checkout_place(&self) -> Result<(PathBuf, PathBuf), GitError> {
+        match &self.place {
+            Place { git_dir: Some(git_dir), work_tree: Some(work_tree), .. } => {
+                Ok((git_dir.clone(), work_tree.clone()))
+            }
+            Place { dir, .. } => {
+                Err(GitError::bad_argument("a checkout of our own", &dir.to_string_lossy()))
+            }
+        }
+    }
+}
+
+/// Makes every folder one that can be removed, and lists what is named `.git`, which `git clean` never sees: with a
+/// repository planted in a folder of tests, the next commit's tests would work on that.
+fn loosen(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut hidden = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut permissions = fs::symlink_metadata(&folder)?.permissions();
+        if permissions.mode() & OWNER_ALL != OWNER_ALL {
+            permissions.set_mode(permissions.mode() | OWNER_ALL);
+            fs::set_permissions(&folder, permissions)?;
+        }
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name().as_bytes() == b".git" {
+                hidden.push(entry.path());
+            }
+            // Of a link this is false, wherever it leads.
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    Ok(hidden)
+}
+
+/// Removes a file, a link or a whole folder, where there is one.
+fn remove(task: &'static str, path: &Path) -> Result<(), GitError> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(task, path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file of the control folder, and the folder it is in.
+fn write(task: &'static str, path: &Path, content: &[u8]) -> Result<(), GitError> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).and_then(|()| fs::write(path, content)).map_err(at(task, path))
+}
+
+fn at(task: &'static str, path: &Path) -> impl FnOnce(io::Error) -> GitError + use<> {
+    let path = path.to_owned();
+    move |source| GitError::Files { task, path, source }
+}
+
+#[cfg(test)]
+#[path = "checkout_tests.rs"]
+mod tests;
