@@ -1,0 +1,48 @@
+//! What was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use pontus_proto::limits::VERSION;
+use pontus_proto::parse_duration;
+
+/// Keeps the queue of commits and their verdicts: observers hand commits in, runners test them, and each ends as a file
+/// in the results folder.
+#[derive(Debug, Parser)]
+#[command(name = "dispatcher", version = VERSION)]
+pub struct Args {
+    /// The address to listen on. Only loopback for now: there is no token yet that would keep strangers out
+    #[arg(long, env = "PONTUS_HOST", default_value = "localhost")]
+    pub host: String,
+
+    /// The port to listen on; 0 takes any free one
+    #[arg(long, env = "PONTUS_PORT", default_value_t = 8888)]
+    pub port: u16,
+
+    /// Where the results go; the database and unfinished output live in its hidden folder .pontus
+    #[arg(long, env = "PONTUS_RESULTS_DIR", default_value = "test_results")]
+    pub results_dir: PathBuf,
+
+    /// Silence after which a runner has lost its commit
+    #[arg(long, env = "PONTUS_LEASE", default_value = "10s", value_parser = parse_duration)]
+    pub lease: Duration,
+
+    /// The same, once the runner's connection has ended
+    #[arg(long, env = "PONTUS_RECONNECT_GRACE", default_value = "2s", value_parser = parse_duration)]
+    pub reconnect_grace: Duration,
+
+    /// Give a commit up after so many lost runners; a red test is never tried again by itself
+    #[arg(long, env = "PONTUS_MAX_ATTEMPTS", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub max_attempts: u32,
+
+    /// How long one attempt may take as a whole
+    #[arg(long, env = "PONTUS_COMMIT_TIMEOUT", default_value = "1h", value_parser = parse_duration)]
+    pub commit_timeout: Duration,
+
+    /// How many connections there may be; one more is told so and closed
+    #[arg(long, env = "PONTUS_MAX_CONNECTIONS", default_value_t = 4096,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections: u32,
+}

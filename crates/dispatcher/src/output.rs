@@ -1,0 +1,87 @@
+//! What one attempt prints, as a file that grows. Sessions write it; it never goes through the engine.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Output of one attempt that the dispatcher takes. A runner cuts at its own, far smaller `--output-limit`; this is for
+/// one that does not.
+pub const ATTEMPT_BYTES_MAX: u64 = 1 << 30;
+
+/// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody.
+#[derive(Debug)]
+pub struct Output {
+    file: File,
+    bytes: u64,
+}
+
+impl Output {
+    /// Opens the file, new or as far as it came.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn open(path: &Path) -> io::Result<Output> {
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let bytes = file.metadata()?.len();
+        Ok(Output { file, bytes })
+    }
+
+    /// How much is there.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Puts `data` where it belongs. What was there already is the same and is written again; where something is missing
+    /// before it, nothing is written, and [`bytes`](Self::bytes) says from where to send.
+    ///
+    /// # Errors
+    /// `FileTooLarge` over [`ATTEMPT_BYTES_MAX`]; else what the file system says.
+    pub fn put(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
+        if offset > self.bytes {
+            return Ok(());
+        }
+        let end = offset + data.len() as u64;
+        if end > ATTEMPT_BYTES_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.file.write_all_at(data, offset)?;
+        self.bytes = self.bytes.max(end);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn repeated_and_early_pieces_do_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        let mut output = Output::open(&path).unwrap();
+        output.put(0, b"one ").unwrap();
+        output.put(100, b"too early").unwrap();
+        assert_eq!(output.bytes(), 4);
+        output.put(4, b"two ").unwrap();
+        output.put(0, b"one ").unwrap();
+        assert_eq!(output.bytes(), 8);
+        assert_eq!(fs::read(&path).unwrap(), b"one two ");
+        assert_eq!(Output::open(&path).unwrap().bytes(), 8);
+    }
+
+    #[test]
+    fn an_attempt_has_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        let file = File::create(&path).unwrap();
+        file.set_len(ATTEMPT_BYTES_MAX - 1).unwrap();
+        let mut output = Output::open(&path).unwrap();
+        assert!(output.put(ATTEMPT_BYTES_MAX - 1, b"x").is_ok());
+        let error = output.put(ATTEMPT_BYTES_MAX, b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+}

@@ -1,0 +1,83 @@
+//! The thread that publishes results, many at a time, so that no verdict waits behind another's disk.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use log::{error, info};
+use pontus_scheduler::Answer;
+
+use crate::folder::Folder;
+use crate::results::{self, Facts};
+
+/// How long to wait before a result that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A result to publish, and what may be said once it is there.
+#[derive(Debug)]
+pub struct Job {
+    /// What the result says.
+    pub facts: Facts,
+    /// Who waits for it.
+    pub answers: Vec<(Sender<Answer>, Answer)>,
+}
+
+/// Publishes until nobody can send jobs any more.
+///
+/// A result that cannot be written keeps nobody waiting: its verdict and its output are on the disk already, so the
+/// answers are given, and the file is tried again until it is there, or else at the next start.
+pub fn run(folder: &Folder, jobs: &Receiver<Job>) {
+    let mut failed: Vec<Facts> = Vec::new();
+    loop {
+        let first = match next(jobs, !failed.is_empty()) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let arrived: Vec<Job> = first.into_iter().chain(jobs.try_iter()).collect();
+        let (facts, answers): (Vec<_>, Vec<_>) =
+            arrived.into_iter().map(|job| (job.facts, job.answers)).unzip();
+        let again = publish_all(folder, std::mem::take(&mut failed), false);
+        failed = publish_all(folder, facts, true);
+        failed.extend(again);
+        for (mailbox, answer) in answers.into_iter().flatten() {
+            // A session that ended meanwhile has nobody to tell.
+            mailbox.send(answer).ok();
+        }
+    }
+}
+
+fn next(jobs: &Receiver<Job>, retry: bool) -> Result<Job, RecvTimeoutError> {
+    if retry {
+        jobs.recv_timeout(RETRY)
+    } else {
+        jobs.recv().map_err(|_| RecvTimeoutError::Disconnected)
+    }
+}
+
+/// Publishes all of them with one sync of the folder. Returns those that could not be; `say` whether to log why.
+fn publish_all(folder: &Folder, all: Vec<Facts>, say: bool) -> Vec<Facts> {
+    let is_published = |facts: &Facts| match results::publish(folder, facts) {
+        Ok(()) => true,
+        Err(error) => {
+            if say {
+                let path = folder.result(facts.commit);
+                error!("cannot write {}: {error}; trying until it can be", path.display());
+            }
+            false
+        }
+    };
+    let (published, failed): (Vec<_>, Vec<_>) = all.into_iter().partition(is_published);
+    if published.is_empty() {
+        return failed;
+    }
+    if let Err(error) = results::settle(folder) {
+        error!("cannot sync {}: {error}", folder.results().display());
+        // Their output is still there, so they can be published again.
+        return published.into_iter().chain(failed).collect();
+    }
+    for facts in &published {
+        results::forget_output(folder, facts);
+        info!("{}: verdict {}", facts.commit, facts.verdict.word());
+    }
+    failed
+}

@@ -1,0 +1,234 @@
+//! The result file of a commit: what it says, and how it comes to be there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::time::Duration;
+
+use pontus_proto::{
+    Attempt, BranchName, CommitId, Counts, ProjectName, RunnerName, Verdict, seconds,
+};
+
+use crate::clock;
+use crate::folder::Folder;
+
+/// All that a result file says of a commit, except its output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Which commit.
+    pub commit: CommitId,
+    /// Whose it is.
+    pub project: ProjectName,
+    /// Where it was seen.
+    pub branch: Option<BranchName>,
+    /// Commits that it stands for, oldest first.
+    pub skipped: Vec<CommitId>,
+    /// The attempt that decided it, or the last that was lost.
+    pub attempt: Attempt,
+    /// Who ran it.
+    pub runner: RunnerName,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// How much it printed; `None` where no report says so, then whatever has arrived is shown.
+    pub output_bytes: Option<u64>,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// Why, where the counts do not say it.
+    pub reason: Option<String>,
+    /// What was counted.
+    pub counts: Counts,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// Writes the result file, durably, and gives it its name. Whatever had that name before, a planted link included, is
+/// replaced. The name itself is durable after [`settle`].
+///
+/// # Errors
+/// What the file system says. Nothing is half there then.
+pub fn publish(folder: &Folder, facts: &Facts) -> io::Result<()> {
+    let unfinished = folder.unfinished(facts.commit);
+    let mut file = File::create(&unfinished)?;
+    let mut output = open_output(folder, facts)?;
+    compose(facts, output.as_mut(), &mut file)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, folder.result(facts.commit))
+}
+
+/// Makes the names of published results durable.
+///
+/// # Errors
+/// What the file system says.
+pub fn settle(folder: &Folder) -> io::Result<()> {
+    File::open(folder.results())?.sync_all()
+}
+
+/// Removes what the attempts of a published commit printed: it is in the result, or belongs to an attempt that was lost.
+pub fn forget_output(folder: &Folder, facts: &Facts) {
+    for attempt in 1..=facts.attempt.0 {
+        // What cannot be removed now is found at the next start.
+        fs::remove_file(folder.output(facts.commit, Attempt(attempt))).ok();
+    }
+}
+
+fn open_output(folder: &Folder, facts: &Facts) -> io::Result<Option<File>> {
+    match File::open(folder.output(facts.commit, facts.attempt)) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn compose(facts: &Facts, output: Option<&mut File>, to: &mut File) -> io::Result<()> {
+    to.write_all(header(facts).as_bytes())?;
+    let written = match output {
+        Some(output) => copy_output(output, facts.output_bytes.unwrap_or(u64::MAX), to)?,
+        None => 0,
+    };
+    let missing = facts.output_bytes.map_or(0, |bytes| bytes - written);
+    if missing > 0 {
+        writeln!(to, "=== {missing} bytes of output were lost")?;
+    }
+    if written + missing > 0 {
+        writeln!(to)?;
+    }
+    writeln!(to, "{}", last_line(facts))
+}
+
+/// Copies at most `bytes_max`: nothing that a late writer adds. Ends the last line where the test did not.
+fn copy_output(from: &mut File, bytes_max: u64, to: &mut File) -> io::Result<u64> {
+    let written = io::copy(&mut (&mut *from).take(bytes_max), to)?;
+    if written > 0 {
+        let mut last = [0];
+        from.seek(SeekFrom::Start(written - 1))?;
+        from.read_exact(&mut last)?;
+        if last != *b"\n" {
+            writeln!(to)?;
+        }
+    }
+    Ok(written)
+}
+
+fn header(facts: &Facts) -> String {
+    let branch = facts.branch.as_ref().map(|branch| ("branch", branch.to_string()));
+    let first = [("commit", facts.commit.to_string()), ("project", facts.project.to_string())];
+    let then = [
+        ("runner", facts.runner.to_string()),
+        ("attempt", facts.attempt.to_string()),
+        ("started", clock::shown(facts.started_ms)),
+    ];
+    let skipped = facts.skipped.iter().map(|commit| ("skipped", commit.to_string()));
+    let lines = first.into_iter().chain(branch).chain(then).chain(skipped);
+    lines.map(|(key, value)| format!("{key:<10}{value}\n")).chain(["\n".to_owned()]).collect()
+}
+
+/// The dispatcher's own last word, which `tail -n 1` can trust whatever a test printed.
+fn last_line(facts: &Facts) -> String {
+    let Counts { passed, failed, skipped } = facts.counts;
+    let took = seconds(Duration::from_millis(facts.duration_ms));
+    let counts = format!("{passed} passed, {failed} failed, {skipped} skipped in {took}");
+    let said = match &facts.reason {
+        Some(reason) if facts.counts == Counts::default() => reason.clone(),
+        Some(reason) => format!("{reason}; {counts}"),
+        None => counts,
+    };
+    format!("verdict: {}: {said}", facts.verdict.word())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    pub(crate) fn facts() -> Facts {
+        Facts {
+            commit: "ab".repeat(20).parse().unwrap(),
+            project: "test_repo".parse().unwrap(),
+            branch: Some("main".parse().unwrap()),
+            skipped: vec!["cd".repeat(20).parse().unwrap()],
+            attempt: Attempt(2),
+            runner: "oak/1".parse().unwrap(),
+            started_ms: 1_795_356_843_000,
+            output_bytes: Some(0),
+            verdict: Verdict::Failed,
+            reason: None,
+            counts: Counts { passed: 14, failed: 1, skipped: 0 },
+            duration_ms: 3_412,
+        }
+    }
+
+    fn published(facts: &Facts, output: Option<&[u8]>) -> String {
+        let (_temporary, folder) = folder();
+        if let Some(output) = output {
+            fs::write(folder.output(facts.commit, facts.attempt), output).unwrap();
+        }
+        publish(&folder, facts).unwrap();
+        String::from_utf8(fs::read(folder.result(facts.commit)).unwrap()).unwrap()
+    }
+
+    fn folder() -> (TempDir, Folder) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        (temporary, folder)
+    }
+
+    #[test]
+    fn a_result_is_the_contract_s() {
+        let facts = Facts { output_bytes: Some(6), ..facts() };
+        let expected = "\
+commit    abababababababababababababababababababab
+project   test_repo
+branch    main
+runner    oak/1
+attempt   2
+started   2026-11-22T14:14:03Z
+skipped   cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
+
+hello!
+
+verdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s
+";
+        assert_eq!(published(&facts, Some(b"hello!")), expected);
+        assert_eq!(published(&facts, Some(b"hello!and what came too late")), expected);
+    }
+
+    #[test]
+    fn a_reason_is_said() {
+        let reason = Some("no tests".to_owned());
+        let none = Facts { verdict: Verdict::Error, reason, counts: Counts::default(), ..facts() };
+        assert!(published(&none, None).ends_with("\n\nverdict: error: no tests\n"));
+        let some = Facts { counts: Counts { passed: 1, ..Counts::default() }, ..none };
+        let line = "verdict: error: no tests; 1 passed, 0 failed, 0 skipped in 3.412s\n";
+        assert!(published(&some, None).ends_with(line));
+    }
+
+    #[test]
+    fn output_that_is_not_there_is_missed() {
+        let facts = Facts { output_bytes: Some(100), ..facts() };
+        let said = "=== 95 bytes of output were lost\n";
+        assert!(published(&facts, Some(b"hello")).contains(&format!("hello\n{said}")));
+        assert!(published(&facts, None).contains("=== 100 bytes of output were lost\n"));
+        let unknown = Facts { output_bytes: None, ..facts };
+        assert!(published(&unknown, Some(b"hello")).contains("\n\nhello\n\nverdict: "));
+    }
+
+    #[test]
+    fn a_planted_link_is_replaced_not_followed() {
+        let (temporary, folder) = folder();
+        let precious = temporary.path().join("precious");
+        fs::write(&precious, "mine").unwrap();
+        symlink(&precious, folder.result(facts().commit)).unwrap();
+        publish(&folder, &facts()).unwrap();
+        assert_eq!(fs::read(&precious).unwrap(), b"mine");
+        assert!(fs::symlink_metadata(folder.result(facts().commit)).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_second_dispatcher_is_told_who_is_there() {
+        let (temporary, _folder) = folder();
+        let error = Folder::open(temporary.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("process id {} ", std::process::id())), "{error}");
+    }
+}

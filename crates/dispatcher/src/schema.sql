@@ -1,0 +1,58 @@
+-- What the dispatcher remembers. Times are milliseconds since 1970; a commit is named by its full object id.
+
+PRAGMA application_id = 0x504f4e54; -- "PONT"
+
+CREATE TABLE commits (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    project       TEXT    NOT NULL,
+    branch        TEXT,
+    place         INTEGER NOT NULL UNIQUE,           -- in the queue: lower comes first
+    state         TEXT    NOT NULL CHECK (state IN ('queued', 'running', 'done')),
+    attempts      INTEGER NOT NULL DEFAULT 0,        -- the highest number that was given to a try
+    lost          INTEGER NOT NULL DEFAULT 0,        -- how many of them lost their runner
+    submitted_ms  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A row for each commit that is done, written once.
+CREATE TABLE verdicts (
+    commit_id     TEXT    NOT NULL PRIMARY KEY REFERENCES commits (id),
+    attempt       INTEGER NOT NULL,                  -- the one that was reported, or the last that was lost
+    reported      INTEGER NOT NULL,                  -- 1 where a runner's report decided
+    verdict       TEXT    NOT NULL CHECK (verdict IN ('passed', 'failed', 'timed_out', 'error', 'cancelled')),
+    reason        TEXT,
+    passed        INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    skipped       INTEGER NOT NULL,
+    duration_ms   INTEGER NOT NULL,
+    output_bytes  INTEGER,                           -- null where nobody said how much there should be
+    decided_ms    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempts (
+    commit_id     TEXT    NOT NULL REFERENCES commits (id),
+    attempt       INTEGER NOT NULL,
+    runner        TEXT    NOT NULL,
+    instance      TEXT    NOT NULL,
+    started_ms    INTEGER NOT NULL,
+    ended_ms      INTEGER,
+    fate          TEXT    CHECK (fate IN ('reported', 'lost', 'given_back')),
+    PRIMARY KEY (commit_id, attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE units (
+    commit_id     TEXT    NOT NULL,
+    attempt       INTEGER NOT NULL,
+    position      INTEGER NOT NULL,
+    unit          TEXT    NOT NULL,
+    outcome       TEXT    NOT NULL,
+    exit          INTEGER,
+    duration_ms   INTEGER NOT NULL,
+    PRIMARY KEY (commit_id, attempt, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE skipped_commits (
+    commit_id     TEXT    NOT NULL REFERENCES commits (id),
+    position      INTEGER NOT NULL,
+    skipped_id    TEXT    NOT NULL,
+    PRIMARY KEY (commit_id, position)
+) STRICT, WITHOUT ROWID;

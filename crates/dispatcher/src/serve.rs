@@ -1,0 +1,184 @@
+//! The dispatcher from its start to its end: who is started in which order, and how all of it stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use log::info;
+use pontus_proto::{Attempt, CommitId};
+use pontus_scheduler::{Scheduler, Stored, StoredState};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::{Engine, Message};
+use crate::folder::Folder;
+use crate::listener;
+use crate::publisher::{self, Job};
+use crate::session::Shared;
+use crate::store::Store;
+
+/// How long the last answers may take at the end. Their peers are waiting for them, so it is far less in practice.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Serves until a signal says stop.
+///
+/// # Errors
+/// Where it cannot start, or the disk fails it.
+pub fn serve(config: Config) -> Result<()> {
+    let folder = Arc::new(Folder::open(&config.results_dir)?);
+    let listener = listener::bind(&config.addresses)?;
+    let store = Store::open(&folder.database())?;
+    let stored = store.stored()?;
+    let (events, messages) = channel();
+    stop_on_signals(events.clone())?;
+
+    let (publisher, jobs) = channel();
+    let publishing = thread::Builder::new().name("publisher".to_owned()).spawn({
+        let folder = Arc::clone(&folder);
+        move || publisher::run(&folder, &jobs)
+    })?;
+    repair(&folder, &store, &stored, &publisher)?;
+
+    let clock = Clock::new();
+    let scheduler = Scheduler::restore(config.scheduler, stored, clock.now());
+    let engine = Engine { scheduler, store, clock, publisher, mailboxes: BTreeMap::new() };
+
+    let gate = Arc::new(Gate::default());
+    let shared = Arc::new(Shared {
+        folder,
+        gate: Arc::clone(&gate),
+        lease_ms: config.scheduler.lease_ms,
+        attempt_timeout_ms: config.attempt_timeout_ms,
+    });
+    let address = listener.local_addr().context("cannot tell where it listens")?;
+    thread::Builder::new().name("listener".to_owned()).spawn(move || {
+        listener::run(&listener, config.connections_max, &events, &shared);
+    })?;
+    announce(address);
+
+    let ended = engine.run(&messages);
+    // Whoever waits for an answer now hears that we are leaving.
+    drop(messages);
+    publishing.join().expect("a panic there ends the process");
+    gate.wait_until_empty(LAST_ANSWERS);
+    ended
+}
+
+/// The one line on standard output. It is no reason to end if nobody reads it any more.
+fn announce(address: SocketAddr) {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {address}").and_then(|()| out.flush()).ok();
+}
+
+/// The first signal ends the dispatcher in order, the second at once: nothing that was acknowledged depends on order.
+fn stop_on_signals(events: Sender<Message>) -> Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot listen to signals")?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut signals = signals.forever();
+        if signals.next().is_some() {
+            info!("stopping");
+            events.send(Message::Stop).ok();
+        }
+        if signals.next().is_some() {
+            std::process::exit(0);
+        }
+    })?;
+    Ok(())
+}
+
+/// Brings the results folder to what the database says: a verdict without its file gets it, one whose publication was cut
+/// short is published again, and output that belongs to nothing is removed.
+fn repair(
+    folder: &Folder,
+    store: &Store,
+    stored: &[Stored],
+    publisher: &Sender<Job>,
+) -> Result<()> {
+    let results = results_there(folder)?;
+    let outputs = outputs_there(folder)?;
+    let (mut done, mut running) = (BTreeSet::new(), BTreeSet::new());
+    for commit in stored {
+        match commit.state {
+            StoredState::Done { .. } => {
+                done.insert(commit.commit);
+            }
+            StoredState::Running { .. } => {
+                running.insert((commit.commit, Attempt(commit.attempts)));
+            }
+            StoredState::Queued => {}
+        }
+    }
+    let has_output: BTreeSet<_> = outputs.iter().map(|(commit, _)| *commit).collect();
+    for commit in done.iter().filter(|c| !results.contains(c) || has_output.contains(c)) {
+        let job = Job { facts: store.facts(*commit)?, answers: Vec::new() };
+        publisher.send(job).expect("the publisher was just started");
+    }
+    for (commit, attempt) in outputs {
+        if !done.contains(&commit) && !running.contains(&(commit, attempt)) {
+            fs::remove_file(folder.output(commit, attempt)).ok();
+        }
+    }
+    Ok(())
+}
+
+fn results_there(folder: &Folder) -> Result<BTreeSet<CommitId>> {
+    let path = folder.results();
+    let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let files = entries.flatten().filter(is_file);
+    Ok(files.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn outputs_there(folder: &Folder) -> Result<Vec<(CommitId, Attempt)>> {
+    let path = folder.outputs();
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let parse = |name: &str| {
+        let (commit, attempt) = name.split_once('.')?;
+        Some((commit.parse().ok()?, Attempt(attempt.parse().ok()?)))
+    };
+    Ok(entries.flatten().filter_map(|entry| parse(entry.file_name().to_str()?)).collect())
+}
+
+/// Counts the requests that are being answered, so that the end can wait for the last of them.
+#[derive(Debug, Default)]
+pub struct Gate {
+    inside: Mutex<usize>,
+    left: Condvar,
+}
+
+impl Gate {
+    /// Counts one request until the pass is dropped.
+    pub fn enter(&self) -> Pass<'_> {
+        *self.count() += 1;
+        Pass(self)
+    }
+
+    fn wait_until_empty(&self, at_most: Duration) {
+        let waited = self.left.wait_timeout_while(self.count(), at_most, |inside| *inside > 0);
+        drop(waited);
+    }
+
+    /// A number cannot be left half changed, so a panic elsewhere is no reason to stop counting.
+    fn count(&self) -> MutexGuard<'_, usize> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request that is being answered.
+#[derive(Debug)]
+pub struct Pass<'a>(&'a Gate);
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        *self.0.count() -= 1;
+        self.0.left.notify_all();
+    }
+}

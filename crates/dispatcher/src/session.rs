@@ -1,0 +1,255 @@
+//! One connection: a line in, an event to the engine, its answer out. A thread each, so everything is in order.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use log::debug;
+use pontus_proto::limits::{
+    GREETING_BYTES_MAX, GREETING_MS_MAX, LINE_BYTES_MAX, PROTOCOL, SILENCE_MS_MAX, WRITE_MS_MAX,
+};
+use pontus_proto::{
+    Attempt, Bytes, Code, CommitId, Connection, ReadError, Reply, Report, Request, Role,
+    decode_request, encode,
+};
+use pontus_scheduler::{Answer, Event, SessionId};
+
+use crate::engine::Message;
+use crate::folder::Folder;
+use crate::output::Output;
+use crate::serve::Gate;
+use crate::translate::{self, Context, refusal};
+
+/// What all sessions share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Where output goes.
+    pub folder: Arc<Folder>,
+    /// Counts the requests that are being answered.
+    pub gate: Arc<Gate>,
+    /// How long a lease is, in milliseconds.
+    pub lease_ms: u64,
+    /// How long an attempt may take, in milliseconds.
+    pub attempt_timeout_ms: u64,
+}
+
+/// A greeted connection.
+struct Session<'a> {
+    id: SessionId,
+    role: Role,
+    connection: Connection,
+    engine: Sender<Message>,
+    answers: Receiver<Answer>,
+    shared: &'a Shared,
+    /// The attempt that the scheduler last said is this session's, and its output.
+    held: Option<Held>,
+}
+
+struct Held {
+    commit: CommitId,
+    attempt: Attempt,
+    output: Output,
+}
+
+/// Whether the conversation goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+/// Talks with a peer until one of the two ends it.
+pub fn serve(id: SessionId, mut connection: Connection, engine: Sender<Message>, shared: &Shared) {
+    let Some(role) = greet(&mut connection) else { return };
+    let (mailbox, answers) = channel();
+    if engine.send(Message::Opened(id, mailbox)).is_err() {
+        return;
+    }
+    debug!("session {} is {role:?}", id.0);
+    // Said also when this thread panics: a session that is gone must not hold a commit.
+    let mut farewell = Farewell { id, engine: engine.clone(), unheard: false };
+    let mut session = Session { id, role, connection, engine, answers, shared, held: None };
+    farewell.unheard = session.talk();
+}
+
+struct Farewell {
+    id: SessionId,
+    engine: Sender<Message>,
+    unheard: bool,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let ended = Event::Ended { session: self.id, unheard: self.unheard };
+        // When the engine is gone, everything ends.
+        self.engine.send(Message::Happened(ended, None)).ok();
+        debug!("session {} has ended", self.id.0);
+    }
+}
+
+fn greet(connection: &mut Connection) -> Option<Role> {
+    let deadline = Instant::now() + Duration::from_millis(GREETING_MS_MAX);
+    connection.limit_lines(GREETING_BYTES_MAX);
+    let greeted = match connection.read_line(deadline) {
+        Ok(line) => match decode_request(&line) {
+            Ok(request) => translate::greet(&request),
+            Err(error) => Err(refusal(error.code, error.message)),
+        },
+        Err(error) => Err(farewell_to(&error)?),
+    };
+    connection.limit_lines(LINE_BYTES_MAX);
+    let (reply, role) = match greeted {
+        Ok(role) => {
+            let version = env!("CARGO_PKG_VERSION").to_owned();
+            (Reply::Welcome { protocol: PROTOCOL, version }, Some(role))
+        }
+        Err(reply) => (reply, None),
+    };
+    write(connection, &reply, deadline).then_some(role)?
+}
+
+impl Session<'_> {
+    /// Answers one line after the other. Returns whether an assignment could not be delivered.
+    fn talk(&mut self) -> bool {
+        loop {
+            let deadline = Instant::now() + Duration::from_millis(SILENCE_MS_MAX);
+            let line = match self.connection.read_line(deadline) {
+                Ok(line) => line,
+                Err(error) => {
+                    if let Some(reply) = farewell_to(&error) {
+                        self.write(&reply);
+                    }
+                    return false;
+                }
+            };
+            let _answering = self.shared.gate.enter();
+            let (reply, then) = match decode_request(&line) {
+                Ok(request) => self.answer(request),
+                Err(error) => (refusal(error.code, error.message), Then::GoOn),
+            };
+            let is_assignment = matches!(reply, Reply::Assigned { .. });
+            // A runner that died while it waited is given nothing: another can have the commit at once.
+            let delivered = !(is_assignment && self.connection.has_ended()) && self.write(&reply);
+            if !delivered || then == Then::End {
+                return is_assignment && !delivered;
+            }
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> (Reply, Then) {
+        if self.role == Role::Runner
+            && let Request::Output { commit, attempt, offset, data } = request
+        {
+            return (self.take_output(commit, attempt, offset, &data), Then::GoOn);
+        }
+        if self.role == Role::Runner
+            && let Request::Report { commit, attempt, ref report } = request
+            && let Some(missing) = self.missing_output(commit, attempt, report)
+        {
+            return (missing, Then::GoOn);
+        }
+        let about = translate::attempt_of(&request);
+        let (event, report) = match translate::event(self.id, self.role, request) {
+            Ok(translated) => translated,
+            Err(reply) => return (reply, Then::GoOn),
+        };
+        match self.ask(event, report) {
+            Some(answer) => self.heard(answer, about),
+            None => (refusal(Code::Stopping, "the dispatcher is leaving"), Then::End),
+        }
+    }
+
+    /// Asks the engine. `None` when it has stopped.
+    fn ask(&self, event: Event, report: Option<Report>) -> Option<Answer> {
+        self.engine.send(Message::Happened(event, report)).ok()?;
+        self.answers.recv().ok()
+    }
+
+    /// Draws the conclusions of an answer for this session, and puts it into the words of the wire.
+    fn heard(&mut self, answer: Answer, about: Option<(CommitId, Attempt)>) -> (Reply, Then) {
+        let then = if answer == Answer::Replaced { Then::End } else { Then::GoOn };
+        let holds = match &answer {
+            Answer::Assigned { commit, attempt, .. } => Some((*commit, *attempt)),
+            Answer::Kept => about,
+            _ => None,
+        };
+        if let Err(error) = self.hold(holds) {
+            let message = format!("cannot keep output: {error}");
+            log::error!("{message}");
+            // An assignment that cannot be kept is not delivered; its lease ends by itself.
+            return (refusal(Code::Storage, message), Then::End);
+        }
+        let context = Context {
+            lease_ms: self.shared.lease_ms,
+            attempt_timeout_ms: self.shared.attempt_timeout_ms,
+            output_bytes: self.held.as_ref().map_or(0, |held| held.output.bytes()),
+        };
+        (translate::reply(answer, &context), then)
+    }
+
+    fn hold(&mut self, attempt: Option<(CommitId, Attempt)>) -> std::io::Result<()> {
+        let is_held = |held: &Held| Some((held.commit, held.attempt)) == attempt;
+        if self.held.as_ref().is_some_and(is_held) {
+            return Ok(());
+        }
+        self.held = match attempt {
+            Some((commit, attempt)) => {
+                let output = Output::open(&self.shared.folder.output(commit, attempt))?;
+                Some(Held { commit, attempt, output })
+            }
+            None => None,
+        };
+        Ok(())
+    }
+
+    fn held(&mut self, commit: CommitId, attempt: Attempt) -> Option<&mut Held> {
+        self.held.as_mut().filter(|held| (held.commit, held.attempt) == (commit, attempt))
+    }
+
+    fn take_output(
+        &mut self,
+        commit: CommitId,
+        attempt: Attempt,
+        offset: u64,
+        data: &Bytes,
+    ) -> Reply {
+        let Some(held) = self.held(commit, attempt) else { return translate::stale() };
+        match held.output.put(offset, &data.0) {
+            Ok(()) => Reply::Kept { output_bytes: held.output.bytes() },
+            Err(error) => refusal(Code::Storage, format!("cannot keep output: {error}")),
+        }
+    }
+
+    /// A report is heard when its output is here. What is here is known once the attempt is held.
+    fn missing_output(
+        &mut self,
+        commit: CommitId,
+        attempt: Attempt,
+        report: &Report,
+    ) -> Option<Reply> {
+        let Some(held) = self.held(commit, attempt) else {
+            return Some(refusal(Code::Unexpected, "say beat before you report"));
+        };
+        let output_bytes = held.output.bytes();
+        (output_bytes < report.output_bytes).then_some(Reply::Kept { output_bytes })
+    }
+
+    fn write(&mut self, reply: &Reply) -> bool {
+        write(&mut self.connection, reply, Instant::now() + Duration::from_millis(WRITE_MS_MAX))
+    }
+}
+
+fn write(connection: &mut Connection, reply: &Reply, deadline: Instant) -> bool {
+    let line = encode(reply).expect("the longest reply is far below a line's limit");
+    connection.write_line(&line, deadline).is_ok()
+}
+
+/// What is said to a peer whose line could not be read, where there is still somebody to hear it.
+fn farewell_to(error: &ReadError) -> Option<Reply> {
+    let code = match error {
+        ReadError::TooLong(_) => Code::LineTooLong,
+        ReadError::TimedOut => Code::Silent,
+        ReadError::Closed | ReadError::Io(_) => return None,
+    };
+    Some(refusal(code, error.to_string()))
+}

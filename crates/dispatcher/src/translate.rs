@@ -1,0 +1,157 @@
+//! Between the words on the wire and the scheduler's: two small translations, each total.
+
+use pontus_proto::limits::PROTOCOL;
+use pontus_proto::{Attempt, Code, CommitId, Reply, Report, Request, Role};
+use pontus_scheduler::{Answer, Event, SessionId, Submission};
+
+/// What a request means to the scheduler, or why it cannot be said by this role. `hello` and `output` mean nothing to it:
+/// the session deals with them.
+pub fn event(
+    session: SessionId,
+    role: Role,
+    request: Request,
+) -> Result<(Event, Option<Report>), Reply> {
+    match (role, request) {
+        (Role::Observer, Request::Submit { commit, project, branch, skipped }) => {
+            let submission = Submission { commit, project, branch, skipped };
+            Ok((Event::Submitted { session, submission }, None))
+        }
+        (Role::Runner, Request::Register { name, instance, project }) => {
+            Ok((Event::Registered { session, name, instance, project }, None))
+        }
+        (Role::Runner, Request::Ready {}) => Ok((Event::Ready { session }, None)),
+        (Role::Runner, Request::Beat { commit, attempt }) => {
+            Ok((Event::Beat { session, commit, attempt }, None))
+        }
+        (Role::Runner, Request::Report { commit, attempt, report }) => {
+            Ok((Event::Reported { session, commit, attempt }, Some(report)))
+        }
+        (Role::Runner, Request::GiveBack { commit, attempt }) => {
+            Ok((Event::GaveBack { session, commit, attempt }, None))
+        }
+        (role, request) => Err(refusal(Code::Unexpected, unexpected(role, &request))),
+    }
+}
+
+/// What an answer of the scheduler is on the wire.
+pub fn reply(answer: Answer, context: &Context) -> Reply {
+    match answer {
+        Answer::Accepted { commit, new } => Reply::Accepted { commit, new },
+        Answer::Registered { runner } => Reply::Registered { runner, lease_ms: context.lease_ms },
+        Answer::Assigned { commit, attempt, branch } => {
+            Reply::Assigned { commit, attempt, branch, timeout_ms: context.attempt_timeout_ms }
+        }
+        Answer::Idle => Reply::Idle {},
+        Answer::Kept => Reply::Kept { output_bytes: context.output_bytes },
+        Answer::Recorded => Reply::Recorded {},
+        Answer::Returned => Reply::Returned {},
+        Answer::Stale => stale(),
+        Answer::Unregistered => refusal(Code::Unexpected, "register first"),
+        Answer::Replaced => refusal(Code::Unexpected, "this runner has dialled again"),
+    }
+}
+
+/// What the wire says beyond the scheduler's answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// How long a lease is, in milliseconds.
+    pub lease_ms: u64,
+    /// How long an attempt may take, in milliseconds.
+    pub attempt_timeout_ms: u64,
+    /// How much of the attempt's output is here.
+    pub output_bytes: u64,
+}
+
+/// Which attempt a request is about.
+pub fn attempt_of(request: &Request) -> Option<(CommitId, Attempt)> {
+    match request {
+        Request::Beat { commit, attempt }
+        | Request::Output { commit, attempt, .. }
+        | Request::Report { commit, attempt, .. }
+        | Request::GiveBack { commit, attempt } => Some((*commit, *attempt)),
+        _ => None,
+    }
+}
+
+/// An `error` reply.
+pub fn refusal(code: Code, message: impl Into<String>) -> Reply {
+    Reply::Error { code, message: message.into() }
+}
+
+/// The attempt is somebody else's, or nobody's.
+pub fn stale() -> Reply {
+    refusal(Code::Stale, "the attempt is not yours any more")
+}
+
+/// The greeting's end, or why there is none.
+pub fn greet(request: &Request) -> Result<Role, Reply> {
+    match request {
+        Request::Hello { protocol: PROTOCOL, role } => Ok(*role),
+        Request::Hello { protocol, .. } => {
+            let message = format!("this dispatcher speaks protocol {PROTOCOL}, not {protocol}");
+            Err(refusal(Code::ProtocolVersion, message))
+        }
+        _ => Err(refusal(Code::Unexpected, "say hello first")),
+    }
+}
+
+fn unexpected(role: Role, request: &Request) -> &'static str {
+    match (role, request) {
+        (_, Request::Hello { .. }) => "hello was said already",
+        (Role::Observer, _) => "an observer may only submit",
+        (Role::Runner, _) => "a runner may not submit",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: SessionId = SessionId(7);
+
+    fn request(line: &str) -> Request {
+        pontus_proto::decode_request(line.as_bytes()).unwrap()
+    }
+
+    fn requests() -> Vec<Request> {
+        let id = "0".repeat(40);
+        [
+            r#"{"type":"hello","protocol":1,"role":"runner"}"#.to_owned(),
+            format!(r#"{{"type":"submit","commit":"{id}","project":"p"}}"#),
+            format!(
+                r#"{{"type":"register","name":"oak","instance":"{}","project":"p"}}"#,
+                "a".repeat(32)
+            ),
+            r#"{"type":"ready"}"#.to_owned(),
+            format!(r#"{{"type":"beat","commit":"{id}","attempt":1}}"#),
+            format!(r#"{{"type":"output","commit":"{id}","attempt":1,"offset":0,"data":""}}"#),
+            format!(r#"{{"type":"give_back","commit":"{id}","attempt":1}}"#),
+        ]
+        .iter()
+        .map(|line| request(line))
+        .collect()
+    }
+
+    #[test]
+    fn a_role_may_say_its_own_lines_only() {
+        let allowed = |role| {
+            let say = |request| event(SESSION, role, request).is_ok();
+            requests().into_iter().map(say).collect::<Vec<_>>()
+        };
+        assert_eq!(allowed(Role::Observer), [false, true, false, false, false, false, false]);
+        assert_eq!(allowed(Role::Runner), [false, false, true, true, true, false, true]);
+    }
+
+    #[test]
+    fn only_hello_greets_and_only_this_protocol() {
+        let hello = request(r#"{"type":"hello","protocol":1,"role":"observer"}"#);
+        assert_eq!(greet(&hello), Ok(Role::Observer));
+        let code = |line| match greet(&request(line)) {
+            Err(Reply::Error { code, .. }) => code,
+            other => panic!("{other:?}"),
+        };
+        let later = r#"{"type":"hello","protocol":2,"role":"observer"}"#;
+        assert_eq!(code(later), Code::ProtocolVersion);
+        assert_eq!(code(r#"{"type":"ready"}"#), Code::Unexpected);
+    }
+}
