@@ -1,0 +1,46 @@
+//! What was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use pontus_proto::limits::VERSION;
+use pontus_proto::{BranchName, ProjectName, parse_duration};
+
+/// Watches a clone: fetches what its origin has, never merges, and hands each branch's newest commit to the dispatcher.
+#[derive(Debug, Parser)]
+#[command(name = "observer", version = VERSION)]
+pub struct Args {
+    /// The clone to watch
+    #[arg(value_name = "REPO")]
+    pub repo: PathBuf,
+
+    /// Where the dispatcher listens
+    #[arg(
+        long,
+        env = "PONTUS_DISPATCHER_SERVER",
+        value_name = "HOST:PORT",
+        default_value = "localhost:8888"
+    )]
+    pub dispatcher_server: String,
+
+    /// How often to look
+    #[arg(long, env = "PONTUS_INTERVAL", default_value = "5s", value_parser = parse_duration)]
+    pub interval: Duration,
+
+    /// A branch to watch; repeatable [default: the clone's current branch]
+    #[arg(long, env = "PONTUS_BRANCH", value_name = "NAME")]
+    pub branch: Vec<BranchName>,
+
+    /// Hand in all commits that came since the last look, oldest first, along first parents; otherwise the newest
+    #[arg(long, env = "PONTUS_EVERY_COMMIT")]
+    pub every_commit: bool,
+
+    /// The name that the repository's observers and runners share [default: that of the clone's origin]
+    #[arg(long, env = "PONTUS_PROJECT", value_name = "NAME")]
+    pub project: Option<ProjectName>,
+
+    /// Look once, then exit
+    #[arg(long)]
+    pub once: bool,
+}
