@@ -1,2 +1,35 @@
-//! room
-fn main() {}
+//! The runner: waits for commits, checks each out, runs what is in its `tests/`, and reports.
+//!
+//! A [`slot`] is one runner in the dispatcher's eyes: its thread speaks with the dispatcher, while another ([`attempt`])
+//! tests. They share a [`spool`] on disk, so neither waits for the other, and what is finished survives both.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod args;
+mod attempt;
+mod bell;
+mod checkout;
+mod clone;
+mod config;
+mod delivery;
+mod exit;
+mod leave;
+mod link;
+mod serve;
+mod slot;
+mod spool;
+mod suite;
+mod summary;
+mod unit;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let filter = env_logger::Env::default().default_filter_or("info");
+    env_logger::Builder::from_env(filter).init();
+    exit::on_bugs();
+    exit::code(config::Config::try_from(args).and_then(serve::serve))
+}

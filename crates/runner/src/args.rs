@@ -1,0 +1,52 @@
+//! What was typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use pontus_proto::limits::VERSION;
+use pontus_proto::{HostName, ProjectName, parse_duration, parse_size};
+
+/// Tests commits: checks each out beside the clone, runs what git tracks in its tests/, and reports to the dispatcher. The
+/// clone's own work tree and branches are never touched.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version = VERSION)]
+pub struct Args {
+    /// The clones to take commits from, a project each
+    #[arg(value_name = "REPO", required = true)]
+    pub repos: Vec<PathBuf>,
+
+    /// Where the dispatcher listens
+    #[arg(
+        long,
+        env = "PONTUS_DISPATCHER_SERVER",
+        value_name = "HOST:PORT",
+        default_value = "localhost:8888"
+    )]
+    pub dispatcher_server: String,
+
+    /// What this process is called; the dispatcher numbers its runners, NAME/1, NAME/2 [default: the host's name]
+    #[arg(long, env = "PONTUS_NAME")]
+    pub name: Option<HostName>,
+
+    /// How many commits of each clone are tested at a time
+    #[arg(long, env = "PONTUS_SLOTS", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub slots: u32,
+
+    /// The name that the repository's observers and runners share [default: that of the clone's origin]
+    #[arg(long, env = "PONTUS_PROJECT", value_name = "NAME")]
+    pub project: Option<ProjectName>,
+
+    /// Where checkouts are kept, warm between commits [default: pontus in the clone's .git]
+    #[arg(long, env = "PONTUS_WORK_DIR", value_name = "DIR")]
+    pub work_dir: Option<PathBuf>,
+
+    /// How long one file of tests/ may take
+    #[arg(long, env = "PONTUS_UNIT_TIMEOUT", default_value = "10m", value_parser = parse_duration)]
+    pub unit_timeout: Duration,
+
+    /// How much output of a commit is kept, half of it from the beginning and half from the end
+    #[arg(long, env = "PONTUS_OUTPUT_LIMIT", default_value = "16MiB", value_parser = parse_size)]
+    pub output_limit: u64,
+}

@@ -1,0 +1,104 @@
+//! A slot's checkout: a tree of files that is kept warm from one commit to the next.
+//!
+//! What git knows of it lies in a folder beside it, out of the way of tests. What the tests find at `.git` is a repository
+//! of their own, written anew for each commit: it shares objects with the clone and nothing else, so whatever a test does
+//! to it is gone with the next commit, and never reaches the clone.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use log::warn;
+use pontus_exec::{Git, GitError, Stop};
+use pontus_proto::CommitId;
+
+/// One checkout.
+#[derive(Debug)]
+pub struct Checkout {
+    control: PathBuf,
+    tree: PathBuf,
+    clone_git_dir: PathBuf,
+}
+
+impl Checkout {
+    /// The checkout of the clone at `clone_git_dir`; nothing is there until it is first updated.
+    pub fn new(control: PathBuf, tree: PathBuf, clone_git_dir: PathBuf) -> Checkout {
+        Checkout { control, tree, clone_git_dir }
+    }
+
+    /// Where the files are.
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// Brings the tree to exactly what `commit` tracks. Where the last commit's tests have left something that git cannot
+    /// deal with, it is begun afresh.
+    ///
+    /// # Errors
+    /// One sentence for the verdict.
+    pub fn update(&self, commit: CommitId, stop: &Stop) -> Result<(), String> {
+        if self.control.exists() {
+            match self.switch(commit, stop) {
+                Ok(()) => return Ok(()),
+                Err(_) if stop.is_set() => return Err("stopped".to_owned()),
+                Err(error) => warn!("checking {commit} out afresh: {error}"),
+            }
+        }
+        self.begin().and_then(|()| self.switch(commit, stop))
+    }
+
+    fn begin(&self) -> Result<(), String> {
+        let cannot = |error: io::Error| format!("cannot make {}: {error}", self.tree.display());
+        remove(&self.control).and_then(|()| remove(&self.tree)).map_err(cannot)?;
+        fs::create_dir_all(&self.tree).map_err(cannot)?;
+        self.git(&Stop::never()).init_sharing(&self.clone_git_dir).map_err(failed)
+    }
+
+    fn switch(&self, commit: CommitId, stop: &Stop) -> Result<(), String> {
+        let cannot = |error: io::Error| format!("cannot write {}: {error}", self.tree.display());
+        let git = self.git(stop);
+        remove(&self.tree.join(".git")).map_err(cannot)?;
+        git.checkout(&commit.to_string()).map_err(failed)?;
+        git.clean().map_err(failed)?;
+        self.plant(commit).map_err(cannot)
+    }
+
+    /// Writes the repository that the tests see. Without one, a `git` in a test would find the clone that all of this lies in.
+    fn plant(&self, commit: CommitId) -> io::Result<()> {
+        let planted = self.tree.join(".git");
+        fs::create_dir_all(planted.join("objects/info"))?;
+        fs::create_dir_all(planted.join("refs/heads"))?;
+        fs::write(planted.join("config"), config(commit))?;
+        let shared = self.control.join("objects/info/alternates");
+        fs::copy(shared, planted.join("objects/info/alternates"))?;
+        fs::copy(self.control.join("index"), planted.join("index"))?;
+        fs::write(planted.join("HEAD"), format!("{commit}\n"))
+    }
+
+    fn git(&self, stop: &Stop) -> Git {
+        Git::in_checkout(&self.control, &self.tree).with_stop(stop.clone())
+    }
+}
+
+/// The least that makes a folder a repository. The length of an id tells its object format.
+fn config(commit: CommitId) -> &'static str {
+    if commit.to_string().len() == 40 {
+        "[core]\n\trepositoryFormatVersion = 0\n\tbare = false\n"
+    } else {
+        "[core]\n\trepositoryFormatVersion = 1\n\tbare = false\n[extensions]\n\tobjectFormat = sha256\n"
+    }
+}
+
+fn failed(error: GitError) -> String {
+    format!("checkout failed: {error}")
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    removed
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}

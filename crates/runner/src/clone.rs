@@ -1,0 +1,65 @@
+//! The clone that the runner was given: where commits come from. All its slots share it, and one fetch serves them all.
+
+use std::sync::{Mutex, PoisonError};
+
+use log::info;
+use pontus_exec::{Git, GitError, Stop, Tracked};
+use pontus_proto::CommitId;
+
+/// Where the branches of the origin are kept once they had to be fetched: never among the clone's own.
+const FETCHED: &str = "refs/pontus/fetched";
+
+/// A clone.
+#[derive(Debug)]
+pub struct Clone {
+    git: Git,
+    fetching: Mutex<()>,
+}
+
+impl Clone {
+    /// The clone that `git` works in.
+    pub fn new(git: Git) -> Clone {
+        Clone { git, fetching: Mutex::new(()) }
+    }
+
+    /// What git tracks in the commit's `tests/`.
+    ///
+    /// # Errors
+    /// One sentence for the verdict.
+    pub fn tests_of(&self, commit: CommitId, stop: &Stop) -> Result<Vec<Tracked>, String> {
+        let git = self.git.clone().with_stop(stop.clone());
+        git.tracked(&commit.to_string(), "tests").map_err(|error| error.to_string())
+    }
+
+    /// Sees to it that the commit is in the clone: it is there, or is fetched by its id, or with all branches.
+    ///
+    /// # Errors
+    /// One sentence for the verdict.
+    pub fn bring(&self, commit: CommitId, stop: &Stop) -> Result<(), String> {
+        let id = commit.to_string();
+        let git = self.git.clone().with_stop(stop.clone());
+        let is_here = || git.has_commit(&id).map_err(|error| error.to_string());
+        if is_here()? {
+            return Ok(());
+        }
+        // Whoever waits here finds what the one before it has fetched.
+        let _turn = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_here()? {
+            return Ok(());
+        }
+        info!("{commit}: fetching");
+        let fetched = fetch(&git, &id);
+        if is_here()? {
+            return Ok(());
+        }
+        match fetched {
+            Ok(()) => Err("no such commit at the origin".to_owned()),
+            Err(error) => Err(format!("no such commit here, and {error}")),
+        }
+    }
+}
+
+/// Not every server gives out a commit by its id; a branch it always does.
+fn fetch(git: &Git, id: &str) -> Result<(), GitError> {
+    git.fetch_commit(id).or_else(|_| git.fetch_heads(FETCHED))
+}

@@ -1,0 +1,87 @@
+//! What is needed, made of what was typed and of what each clone says of itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use pontus_exec::Git;
+use pontus_proto::{HostName, ProjectName};
+
+use crate::args::Args;
+
+/// How the runner is to run.
+#[derive(Debug)]
+pub struct Config {
+    /// `HOST:PORT`.
+    pub dispatcher: String,
+    /// What this process is called.
+    pub name: HostName,
+    /// How many commits of each clone are tested at a time.
+    pub slots: u32,
+    /// The clones.
+    pub clones: Vec<CloneConfig>,
+    /// What holds for each unit.
+    pub limits: Limits,
+}
+
+/// One clone to take commits from.
+#[derive(Debug)]
+pub struct CloneConfig {
+    /// The clone.
+    pub git: Git,
+    /// Its git folder.
+    pub git_dir: PathBuf,
+    /// Whose commits can be found in it.
+    pub project: ProjectName,
+    /// Where its checkouts are.
+    pub work_dir: PathBuf,
+}
+
+/// What one attempt may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Time of one unit.
+    pub unit_timeout: Duration,
+    /// Bytes of output of one commit that are kept.
+    pub output_bytes_max: u64,
+}
+
+impl TryFrom<Args> for Config {
+    type Error = anyhow::Error;
+
+    fn try_from(args: Args) -> Result<Config> {
+        let several = args.repos.len() > 1;
+        if several && (args.project.is_some() || args.work_dir.is_some()) {
+            bail!("cannot give --project or --work-dir to several clones; start a runner for each");
+        }
+        let clones = args.repos.iter().map(|repo| clone(repo, &args)).collect::<Result<_>>()?;
+        Ok(Config {
+            name: match args.name {
+                Some(name) => name,
+                None => host_name()?,
+            },
+            dispatcher: args.dispatcher_server,
+            slots: args.slots,
+            clones,
+            limits: Limits { unit_timeout: args.unit_timeout, output_bytes_max: args.output_limit },
+        })
+    }
+}
+
+fn clone(repo: &Path, args: &Args) -> Result<CloneConfig> {
+    let git = Git::in_clone(repo);
+    let shown = repo.display();
+    let git_dir = git.git_dir().with_context(|| format!("cannot use {shown}"))?;
+    let project = match &args.project {
+        Some(project) => project.clone(),
+        None => git.origin_name()?.parse().context("cannot tell the project; give --project")?,
+    };
+    let work_dir = args.work_dir.clone().unwrap_or_else(|| git_dir.join("pontus"));
+    Ok(CloneConfig { git, git_dir, project, work_dir })
+}
+
+fn host_name() -> Result<HostName> {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    name.parse().context("cannot take the host's name for the runner's; give --name")
+}

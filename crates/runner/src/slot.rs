@@ -1,0 +1,256 @@
+//! One runner in the dispatcher's eyes: it asks for a commit, has it tested, and delivers what comes of it.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{error, info, warn};
+use pontus_exec::Stop;
+use pontus_proto::{Bytes, ClientError, Code, Reply, Request};
+
+use crate::attempt::{Assignment, Tester};
+use crate::bell::Bell;
+use crate::checkout::Checkout;
+use crate::clone::Clone;
+use crate::config::Limits;
+use crate::delivery::{self, Next};
+use crate::leave::{Hurry, Leave};
+use crate::link::Link;
+use crate::spool::{self, Reader};
+use crate::work::Place;
+
+/// How long to leave a dispatcher alone whose disk is full.
+const STORAGE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Beats in a lease: three may get lost.
+const BEATS: u32 = 4;
+
+/// One runner.
+#[derive(Debug)]
+pub struct Slot {
+    /// Which one of this process, for [`Leave`].
+    pub number: usize,
+    /// To the dispatcher.
+    pub link: Link,
+    /// On the disk.
+    pub place: Place,
+    /// Where commits come from.
+    pub clone: Arc<Clone>,
+    /// Where they are checked out.
+    pub checkout: Arc<Checkout>,
+    /// Whose they are.
+    pub project: pontus_proto::ProjectName,
+    /// What each attempt may use.
+    pub limits: Limits,
+    /// Whether the user wants us to leave.
+    pub leave: Arc<Leave>,
+    /// Rung when anything changes that this slot waits for.
+    pub bell: Arc<Bell>,
+}
+
+/// How an attempt left this slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The dispatcher has it, or does not want it.
+    Over,
+    /// It is on the disk, for this runner's next start.
+    Kept,
+}
+
+impl Slot {
+    /// Runs until the user wants it to leave.
+    pub fn run(mut self) {
+        self.deliver_leftover();
+        while self.leave.hurry() == Hurry::None {
+            if !self.link.dial() {
+                self.bell.wait_until(self.link.next_dial());
+                continue;
+            }
+            if let Some(assignment) = self.wait_for_work() {
+                self.take_on(&assignment);
+            }
+        }
+    }
+
+    /// One long poll.
+    fn wait_for_work(&mut self) -> Option<Assignment> {
+        if let Some(hang_up) = self.link.hang_up()
+            && !self.leave.begin_idle(self.number, hang_up)
+        {
+            return None;
+        }
+        let reply = self.link.ask(&Request::Ready {});
+        self.leave.end_idle(self.number);
+        match reply {
+            Ok(Reply::Assigned { commit, attempt, branch, timeout_ms }) => {
+                let timeout = Duration::from_millis(timeout_ms);
+                Some(Assignment { commit, attempt, branch, timeout })
+            }
+            Ok(Reply::Idle {}) => None,
+            Ok(_) => self.lose_touch(&ClientError::Unfitting),
+            Err(error) => self.lose_touch(&error),
+        }
+    }
+
+    /// Begins the conversation anew.
+    fn lose_touch<T>(&mut self, why: &ClientError) -> Option<T> {
+        self.link.drop_client(why);
+        None
+    }
+
+    fn take_on(&mut self, assignment: &Assignment) {
+        if self.leave.hurry() > Hurry::None {
+            return self.give_back(assignment);
+        }
+        match self.test(assignment) {
+            Ok(End::Over) => self.clear_spool(),
+            Ok(End::Kept) => info!("{}: kept for the next start", assignment.commit),
+            Err(error) => {
+                error!("{}: cannot be tested here: {error:#}", assignment.commit);
+                self.give_back(assignment);
+                // A disk that fails does so again at once: another runner should have the commit first.
+                self.bell.wait_until(Instant::now() + STORAGE_PAUSE);
+            }
+        }
+    }
+
+    /// Has the commit tested on a thread of its own, and delivers meanwhile.
+    fn test(&mut self, assignment: &Assignment) -> anyhow::Result<End> {
+        info!("{}: attempt {}", assignment.commit, assignment.attempt);
+        let bell = Arc::clone(&self.bell);
+        let writer = spool::begin(&self.place.spool(), self.limits.output_bytes_max, bell)?;
+        let reader = writer.reader();
+        let stop = Stop::new()?;
+        let tester = Tester {
+            clone: Arc::clone(&self.clone),
+            checkout: Arc::clone(&self.checkout),
+            project: self.project.clone(),
+            instance: self.link.instance().clone(),
+            limits: self.limits,
+            stop: stop.clone(),
+        };
+        let testing = thread::Builder::new().name(format!("test-{}", self.number)).spawn({
+            let assignment = assignment.clone();
+            move || tester.test(&assignment, writer)
+        })?;
+        let end = self.deliver(assignment, &reader, &stop);
+        stop.now();
+        testing.join().expect("a panic in any thread ends the process");
+        Ok(end)
+    }
+
+    /// Beats, sends output as it comes, and reports, over as many connections as it takes.
+    fn deliver(&mut self, assignment: &Assignment, reader: &Reader, stop: &Stop) -> End {
+        let mut sent_bytes = 0;
+        let mut beat_due = Instant::now() + self.link.lease() / BEATS;
+        loop {
+            let progress = reader.progress();
+            let hurry = self.leave.hurry();
+            if hurry == Hurry::Now && progress.report.is_none() {
+                stop.now();
+                self.give_back(assignment);
+                return End::Over;
+            }
+            if !self.link.is_up() {
+                if !self.link.dial() {
+                    if hurry > Hurry::None && progress.report.is_some() {
+                        return End::Kept;
+                    }
+                    self.bell.wait_until(self.link.next_dial());
+                    continue;
+                }
+                // On a new connection the dispatcher first wants to know what we hold.
+                beat_due = Instant::now();
+            }
+            let request = match delivery::next(Instant::now(), beat_due, sent_bytes, &progress) {
+                Next::WaitUntil(until) => {
+                    self.bell.wait_until(until);
+                    continue;
+                }
+                Next::Beat => {
+                    beat_due = Instant::now() + self.link.lease() / BEATS;
+                    beat(assignment)
+                }
+                Next::Output(bytes) => match output(assignment, reader, sent_bytes, bytes) {
+                    Ok(request) => request,
+                    Err(error) => {
+                        error!("{}: cannot read the spool: {error}", assignment.commit);
+                        stop.now();
+                        self.give_back(assignment);
+                        return End::Over;
+                    }
+                },
+                Next::Report => report(assignment, &progress),
+            };
+            match self.link.ask(&request) {
+                Ok(Reply::Kept { output_bytes }) => sent_bytes = output_bytes,
+                Ok(Reply::Recorded {}) => return End::Over,
+                Err(ClientError::Refused { code: Code::Stale, message }) => {
+                    warn!("{}: dropped: {message}", assignment.commit);
+                    return End::Over;
+                }
+                Err(ClientError::Refused { code: Code::Storage, message }) => {
+                    warn!("{}: {message}; trying again", assignment.commit);
+                    self.bell.wait_until(Instant::now() + STORAGE_PAUSE);
+                }
+                Ok(_) => self.link.drop_client(&ClientError::Unfitting),
+                Err(error) => self.link.drop_client(&error),
+            }
+        }
+    }
+
+    /// Says so, if anybody is there to hear it; otherwise the lease ends by itself.
+    fn give_back(&mut self, assignment: &Assignment) {
+        let Assignment { commit, attempt, .. } = *assignment;
+        let told =
+            self.link.dial() && self.link.ask(&Request::GiveBack { commit, attempt }).is_ok();
+        if told {
+            info!("{commit}: given back");
+        }
+    }
+
+    /// What this place's last process finished and could not deliver.
+    fn deliver_leftover(&mut self) {
+        let leftover = spool::leftover(&self.place.spool(), Arc::clone(&self.bell));
+        if let Some((finished, reader)) = leftover {
+            info!("{}: delivering what was finished before", finished.commit);
+            let assignment = Assignment {
+                commit: finished.commit,
+                attempt: finished.attempt,
+                branch: None,
+                timeout: Duration::ZERO,
+            };
+            if self.deliver(&assignment, &reader, &Stop::never()) == End::Kept {
+                return;
+            }
+        }
+        self.clear_spool();
+    }
+
+    fn clear_spool(&self) {
+        if let Err(error) = spool::clear(&self.place.spool()) {
+            warn!("cannot clear {}: {error}", self.place.spool().display());
+        }
+    }
+}
+
+fn beat(assignment: &Assignment) -> Request {
+    Request::Beat { commit: assignment.commit, attempt: assignment.attempt }
+}
+
+fn output(
+    assignment: &Assignment,
+    reader: &Reader,
+    offset: u64,
+    bytes_max: usize,
+) -> std::io::Result<Request> {
+    let Assignment { commit, attempt, .. } = *assignment;
+    let data = Bytes(reader.read(offset, bytes_max)?);
+    Ok(Request::Output { commit, attempt, offset, data })
+}
+
+fn report(assignment: &Assignment, progress: &spool::Progress) -> Request {
+    let Assignment { commit, attempt, .. } = *assignment;
+    let report = progress.report.clone().expect("there is a report to be said");
+    Request::Report { commit, attempt, report }
+}

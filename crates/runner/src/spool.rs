@@ -1,0 +1,308 @@
+//! What one attempt printed and what came of it, on the runner's own disk until the dispatcher has it.
+//!
+//! The thread that tests writes, the thread that delivers reads. A finished spool outlives both.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pontus_proto::{Attempt, CommitId, InstanceId, Report};
+use serde::{Deserialize, Serialize};
+
+use crate::bell::Bell;
+
+/// What the spool knows of a finished attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// What was tested.
+    pub commit: CommitId,
+    /// Which try of it.
+    pub attempt: Attempt,
+    /// As whom it was assigned.
+    pub instance: InstanceId,
+    /// What came of it.
+    pub report: Report,
+}
+
+/// How far the tests are, for the thread that delivers.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// How much output there is to send.
+    pub output_bytes: u64,
+    /// What came of it, once it is over.
+    pub report: Option<Report>,
+}
+
+/// The reading side of a spool, shared between threads.
+#[derive(Debug)]
+pub struct Reader {
+    output: File,
+    progress: Mutex<Progress>,
+    bell: Arc<Bell>,
+}
+
+/// The writing side.
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    reader: Arc<Reader>,
+    file: File,
+    /// How many bytes from the beginning are kept.
+    head_bytes_max: u64,
+    /// How many from the end.
+    tail_bytes_max: usize,
+    head_bytes: u64,
+    tail: VecDeque<u8>,
+    cut_bytes: u64,
+    last_byte: u8,
+    failure: Option<io::Error>,
+}
+
+/// Begins a new attempt in `folder`; what an earlier one left there is gone.
+///
+/// # Errors
+/// What the file system says.
+pub fn begin(folder: &Path, output_bytes_max: u64, bell: Arc<Bell>) -> io::Result<Writer> {
+    clear(folder)?;
+    fs::create_dir_all(folder)?;
+    let path = output_path(folder);
+    let file = File::create_new(&path)?;
+    let reader = Arc::new(Reader { output: File::open(&path)?, progress: Mutex::default(), bell });
+    let half = output_bytes_max / 2;
+    Ok(Writer {
+        folder: folder.to_owned(),
+        reader,
+        file,
+        head_bytes_max: output_bytes_max - half,
+        tail_bytes_max: usize::try_from(half).unwrap_or(usize::MAX),
+        head_bytes: 0,
+        tail: VecDeque::new(),
+        cut_bytes: 0,
+        last_byte: b'\n',
+        failure: None,
+    })
+}
+
+/// What an earlier process finished and did not deliver.
+pub fn leftover(folder: &Path, bell: Arc<Bell>) -> Option<(Finished, Arc<Reader>)> {
+    let text = fs::read(report_path(folder)).ok()?;
+    let finished: Finished = serde_json::from_slice(&text).ok()?;
+    let output = File::open(output_path(folder)).ok()?;
+    let progress = Progress {
+        output_bytes: finished.report.output_bytes,
+        report: Some(finished.report.clone()),
+    };
+    Some((finished, Arc::new(Reader { output, progress: Mutex::new(progress), bell })))
+}
+
+/// Forgets whatever is in `folder`.
+///
+/// # Errors
+/// What the file system says.
+pub fn clear(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+impl Reader {
+    /// How far the tests are.
+    pub fn progress(&self) -> Progress {
+        self.state().clone()
+    }
+
+    /// Up to `bytes_max` bytes of output from `offset` on.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn read(&self, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let there = self.state().output_bytes.saturating_sub(offset);
+        let mut data = vec![0; bytes_max.min(usize::try_from(there).unwrap_or(bytes_max))];
+        self.output.read_exact_at(&mut data, offset)?;
+        Ok(data)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.state());
+        self.bell.ring();
+    }
+
+    /// Changed in single steps, so a panic elsewhere leaves it whole.
+    fn state(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// What the delivering thread needs.
+    pub fn reader(&self) -> Arc<Reader> {
+        Arc::clone(&self.reader)
+    }
+
+    /// Adds output. Beyond the limit only the end is kept. A disk that fails is remembered and never stops a test.
+    pub fn write(&mut self, data: &[u8]) {
+        let Some(last) = data.last() else { return };
+        self.last_byte = *last;
+        let room = usize::try_from(self.head_bytes_max - self.head_bytes).unwrap_or(usize::MAX);
+        let (head, rest) = data.split_at(room.min(data.len()));
+        self.head_bytes += head.len() as u64;
+        self.append(head);
+        self.keep_tail(rest);
+    }
+
+    /// Adds a line of the runner's own, on a line of its own.
+    pub fn write_line(&mut self, line: &str) {
+        if self.last_byte != b'\n' {
+            self.write(b"\n");
+        }
+        self.write(format!("{line}\n").as_bytes());
+    }
+
+    /// Why output could not be kept, if so.
+    pub fn failure(&self) -> Option<&io::Error> {
+        self.failure.as_ref()
+    }
+
+    /// Adds the kept end, and makes the report durable: from here on no death of this process loses it.
+    ///
+    /// # Errors
+    /// What the file system says; the report is still delivered if this process lives.
+    pub fn finish(
+        mut self,
+        commit: CommitId,
+        attempt: Attempt,
+        instance: InstanceId,
+        mut report: Report,
+    ) -> io::Result<()> {
+        self.append_tail();
+        report.output_bytes = self.reader.progress().output_bytes;
+        let finished = Finished { commit, attempt, instance, report: report.clone() };
+        let kept = self.keep(&finished);
+        self.reader.update(|progress| progress.report = Some(report));
+        kept
+    }
+
+    /// Ends without anything to deliver: whoever reads this spool has lost interest.
+    pub fn abandon(self, report: Report) {
+        self.reader.update(|progress| progress.report = Some(report));
+    }
+
+    fn keep(&self, finished: &Finished) -> io::Result<()> {
+        self.file.sync_all()?;
+        let unfinished = self.folder.join("report.new");
+        let mut file = File::create(&unfinished)?;
+        serde_json::to_writer(&file, finished)?;
+        file.flush()?;
+        file.sync_all()?;
+        fs::rename(unfinished, report_path(&self.folder))?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn append(&mut self, data: &[u8]) {
+        if data.is_empty() || self.failure.is_some() {
+            return;
+        }
+        match self.file.write_all(data) {
+            Ok(()) => self.reader.update(|progress| progress.output_bytes += data.len() as u64),
+            Err(error) => self.failure = Some(error),
+        }
+    }
+
+    fn keep_tail(&mut self, data: &[u8]) {
+        let keep = &data[data.len().saturating_sub(self.tail_bytes_max)..];
+        let over = (self.tail.len() + keep.len()).saturating_sub(self.tail_bytes_max);
+        self.tail.drain(..over);
+        self.tail.extend(keep);
+        self.cut_bytes += (over + data.len() - keep.len()) as u64;
+    }
+
+    fn append_tail(&mut self) {
+        if self.cut_bytes > 0 {
+            let cut = format!("\n=== {} bytes of output are missing here\n", self.cut_bytes);
+            self.append(cut.as_bytes());
+        }
+        let tail = std::mem::take(&mut self.tail);
+        let (first, second) = tail.as_slices();
+        self.append(first);
+        self.append(second);
+    }
+}
+
+fn output_path(folder: &Path) -> PathBuf {
+    folder.join("output")
+}
+
+fn report_path(folder: &Path) -> PathBuf {
+    folder.join("report.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use pontus_proto::{Counts, Verdict};
+
+    use super::*;
+
+    fn finished_output(limit: u64, pieces: &[&[u8]]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("spool");
+        let mut writer = begin(&folder, limit, Arc::default()).unwrap();
+        pieces.iter().for_each(|piece| writer.write(piece));
+        let instance = InstanceId::from_bytes([1; 16]);
+        let report = Report {
+            verdict: Verdict::Passed,
+            reason: None,
+            counts: Counts::default(),
+            duration_ms: 1,
+            output_bytes: 0,
+            units: Vec::new(),
+        };
+        let commit = "ab".repeat(20).parse().unwrap();
+        writer.finish(commit, Attempt(3), instance, report).unwrap();
+        let (finished, reader) = leftover(&folder, Arc::default()).unwrap();
+        assert_eq!((finished.commit, finished.attempt), (commit, Attempt(3)));
+        let bytes = finished.report.output_bytes;
+        assert_eq!(reader.progress().output_bytes, bytes);
+        String::from_utf8(reader.read(0, usize::try_from(bytes).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn all_is_kept_up_to_the_limit() {
+        assert_eq!(finished_output(10, &[b"12345", b"67890"]), "1234567890");
+        assert_eq!(finished_output(10, &[b"1234567890"]), "1234567890");
+        assert_eq!(finished_output(11, &[]), "");
+    }
+
+    #[test]
+    fn head_and_tail_are_kept_beyond_it() {
+        let cut = |count| format!("\n=== {count} bytes of output are missing here\n");
+        assert_eq!(finished_output(10, &[b"12345678901"]), format!("12345{}78901", cut(1)));
+        assert_eq!(finished_output(4, &[b"123", b"4", b"56789"]), format!("12{}89", cut(5)));
+        assert_eq!(finished_output(0, &[b"123"]), cut(3));
+    }
+
+    #[test]
+    fn an_unfinished_spool_is_nothing_to_deliver() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("spool");
+        let mut writer = begin(&folder, 100, Arc::default()).unwrap();
+        writer.write(b"hello");
+        assert_eq!(writer.reader().progress().output_bytes, 5);
+        assert!(leftover(&folder, Arc::default()).is_none());
+        clear(&folder).unwrap();
+        clear(&folder).unwrap();
+    }
+
+    #[test]
+    fn our_lines_begin_at_the_margin() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = begin(&folder.path().join("spool"), 100, Arc::default()).unwrap();
+        writer.write(b"no end");
+        writer.write_line("=== ours");
+        let reader = writer.reader();
+        assert_eq!(reader.read(0, 100).unwrap(), b"no end\n=== ours\n");
+    }
+}
