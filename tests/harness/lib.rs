@@ -1,1 +1,20 @@
-//! harness
+//! What the end-to-end tests stand on: the real programs, real git and real sockets, in a temporary folder each.
+//!
+//! Nothing in here sleeps. A test waits for a line of a log, for a process's end, or for a test script to arrive at a
+//! [`Checkpoint`], each with a deadline; and when a test fails, every process's log is printed.
+#![allow(clippy::unwrap_used)] // A harness that cannot go on has nothing better to do than to stop the test.
+
+mod checkpoint;
+mod git;
+mod process;
+mod programs;
+mod yard;
+
+pub use checkpoint::{Checkpoint, Visitor};
+pub use git::git;
+pub use process::Process;
+pub use programs::{program, project_root};
+pub use yard::{Yard, last_line};
+
+/// How long anything may take that a test waits for. The machines are shared and small; a healthy run is far below it.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -1,0 +1,87 @@
+//! A place in a test script where it tells us that it has come there, and waits for our word.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+
+use crate::PATIENCE;
+
+/// Where test scripts arrive.
+#[derive(Debug)]
+pub struct Checkpoint(TcpListener);
+
+/// A test script that waits.
+#[derive(Debug)]
+pub struct Visitor(TcpStream);
+
+impl Checkpoint {
+    /// A new one.
+    pub fn new() -> Checkpoint {
+        Checkpoint(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    /// A test script that arrives here, and exits with the status that it is sent.
+    pub fn script(&self) -> String {
+        let port = self.0.local_addr().unwrap().port();
+        format!(
+            "#!/bin/bash\n\
+             echo \"attempt begins\"\n\
+             exec 3<>/dev/tcp/127.0.0.1/{port}\n\
+             echo \"$PONTUS_COMMIT\" >&3\n\
+             read -r status <&3\n\
+             exit \"$status\"\n"
+        )
+    }
+
+    /// Waits for the next arrival. Returns who came, and the commit that it tests.
+    pub fn arrival(&self) -> (Visitor, String) {
+        self.0.set_nonblocking(true).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let mut stream = loop {
+            match self.0.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    assert!(Instant::now() < deadline, "no test came to the checkpoint");
+                    wait_readable(&self.0);
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        stream.set_nonblocking(false).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut commit = [0; 41];
+        stream.read_exact(&mut commit).unwrap();
+        (Visitor(stream), String::from_utf8(commit.to_vec()).unwrap().trim().to_owned())
+    }
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Checkpoint::new()
+    }
+}
+
+impl Visitor {
+    /// Lets the script exit with `status`.
+    pub fn leave_with(mut self, status: u8) {
+        // Whoever was killed meanwhile does not hear it.
+        writeln!(self.0, "{status}").ok();
+    }
+
+    /// Waits until the script has been ended by somebody else.
+    pub fn wait_until_gone(mut self) {
+        let mut byte = [0];
+        let heard = self.0.read(&mut byte);
+        let is_gone = match heard {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() == ErrorKind::ConnectionReset,
+        };
+        assert!(is_gone, "the test script is still there");
+    }
+}
+
+fn wait_readable(listener: &TcpListener) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let timeout = Timespec { tv_sec: 1, tv_nsec: 0 };
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&timeout)).unwrap();
+}

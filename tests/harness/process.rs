@@ -1,0 +1,134 @@
+//! A program that was started, its log, and its end.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::PATIENCE;
+
+/// A running program. It is killed when it is dropped; while a test fails, its log is printed then.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: Arc<Log>,
+}
+
+/// The lines that a program has written to standard output and standard error, as they came.
+#[derive(Debug, Default)]
+struct Log {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: Vec<String>,
+    /// Streams that have ended.
+    ended: usize,
+}
+
+impl Process {
+    /// Starts `command`, with nothing on its standard input.
+    pub fn start(name: &str, command: &mut Command) -> Process {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let log = Arc::new(Log::default());
+        Log::follow(&log, child.stdout.take().unwrap());
+        Log::follow(&log, child.stderr.take().unwrap());
+        Process { name: name.to_owned(), child, log }
+    }
+
+    /// Waits until a line of the log contains `text`, at the latest until the patience is over. Returns the line.
+    pub fn wait_for(&self, text: &str) -> String {
+        let state = self.log.wait_until(|state| {
+            state.ended == 2 || state.lines.iter().any(|line| line.contains(text))
+        });
+        let found = state.lines.iter().find(|line| line.contains(text)).cloned();
+        drop(state);
+        found.unwrap_or_else(|| panic!("{} never said \"{text}\"", self.name))
+    }
+
+    /// Waits until `count` lines of the log contain `text`.
+    pub fn wait_for_many(&self, text: &str, count: usize) {
+        let have = |state: &State| state.lines.iter().filter(|line| line.contains(text)).count();
+        let state = self.log.wait_until(|state| state.ended == 2 || have(state) >= count);
+        let found = have(&state);
+        drop(state);
+        assert!(found >= count, "{} said \"{text}\" {found} times, not {count}", self.name);
+    }
+
+    /// All lines until now.
+    pub fn log(&self) -> Vec<String> {
+        self.log.state().lines.clone()
+    }
+
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let state = self.log.wait_until(|state| state.ended == 2);
+        let ended = state.ended == 2;
+        drop(state);
+        assert!(ended, "{} did not end", self.name);
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if thread::panicking() {
+            eprintln!("--- log of {}\n{}\n---", self.name, self.log().join("\n"));
+        }
+    }
+}
+
+impl Log {
+    fn follow(log: &Arc<Log>, stream: impl Read + Send + 'static) {
+        let log = Arc::clone(log);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                log.state().lines.push(String::from_utf8_lossy(&line).into_owned());
+                log.changed.notify_all();
+            }
+            log.state().ended += 1;
+            log.changed.notify_all();
+        });
+    }
+
+    fn wait_until(&self, mut done: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.state();
+        while !done(&state) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,29 @@
+//! The programs under test, built by cargo from the sources that the test was built from.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// The root of the checkout.
+pub fn project_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests lie below the root")
+}
+
+/// The path of `dispatcher`, `observer` or `runner`.
+pub fn program(name: &str) -> PathBuf {
+    // Cargo builds a binary for the tests of its own package only, so ours have to ask.
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(build);
+    FOLDER.join(name)
+}
+
+fn build() -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--bins", "--locked"])
+        .current_dir(project_root())
+        .status()
+        .expect("cargo can be run");
+    assert!(status.success(), "cargo could not build the programs");
+    // This test is …/debug/deps/NAME, the programs are …/debug/NAME.
+    let test = std::env::current_exe().expect("a test knows where it lies");
+    test.ancestors().nth(2).expect("a test lies in deps").to_owned()
+}

@@ -1,0 +1,151 @@
+//! A temporary folder with a master repository, its two clones, and the three programs at work on them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::git::git;
+use crate::process::Process;
+use crate::programs::program;
+
+/// Where one test plays.
+#[derive(Debug)]
+pub struct Yard {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Yard {
+    /// A master repository `test_repo` with one commit that has no tests, and its two clones.
+    pub fn new() -> Yard {
+        let yard = Yard { folder: tempfile::tempdir().unwrap(), port: 0 };
+        let master = yard.master();
+        fs::create_dir(&master).unwrap();
+        git(&master, &["init", "-q"]);
+        git(&master, &["commit", "-q", "--allow-empty", "-m", "begin"]);
+        for clone in ["test_repo_clone_obs", "test_repo_clone_runner"] {
+            git(yard.path(), &["clone", "-q", master.to_str().unwrap(), clone]);
+        }
+        yard
+    }
+
+    /// The temporary folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The repository that is committed to.
+    pub fn master(&self) -> PathBuf {
+        self.path().join("test_repo")
+    }
+
+    /// The observer's clone.
+    pub fn observers(&self) -> PathBuf {
+        self.path().join("test_repo_clone_obs")
+    }
+
+    /// The runner's clone.
+    pub fn runners(&self) -> PathBuf {
+        self.path().join("test_repo_clone_runner")
+    }
+
+    /// Commits `files` (path, text) to the master; scripts (`#!`) are executable. Returns the commit.
+    pub fn commit(&self, files: &[(&str, &str)]) -> String {
+        let master = self.master();
+        for (path, text) in files {
+            let path = master.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        git(&master, &["add", "--all"]);
+        git(&master, &["commit", "-q", "--allow-empty", "-m", "a commit"]);
+        git(&master, &["rev-parse", "HEAD"])
+    }
+
+    /// Starts a dispatcher on a free port; the next one gets the same port.
+    pub fn dispatcher(&mut self, args: &[&str]) -> Process {
+        let mut command = self.command("dispatcher");
+        command.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]).args(args);
+        let process = Process::start("dispatcher", &mut command);
+        let line = process.wait_for("listening on ");
+        self.port = line.rsplit(':').next().unwrap().parse().unwrap();
+        process
+    }
+
+    /// Starts an observer that looks ten times a second.
+    pub fn observer(&self, args: &[&str]) -> Process {
+        let mut command = self.command("observer");
+        command.args(["--dispatcher-server", &self.server(), "--interval", "100ms"]);
+        Process::start("observer", command.args(args).arg(self.observers()))
+    }
+
+    /// Starts a runner.
+    pub fn runner(&self, args: &[&str]) -> Process {
+        self.runner_on(&self.runners(), args)
+    }
+
+    /// Starts a runner on another clone.
+    pub fn runner_on(&self, clone: &Path, args: &[&str]) -> Process {
+        let mut command = self.command("runner");
+        command.args(["--dispatcher-server", &self.server(), "--name", "oak"]);
+        Process::start("runner", command.args(args).arg(clone))
+    }
+
+    /// One of the programs, to be run in the yard.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(program(name));
+        command.current_dir(self.path()).env_remove("RUST_LOG");
+        command
+    }
+
+    /// Where the dispatcher listens, or listened last.
+    pub fn server(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Chooses the port of dispatchers before the first is started.
+    pub fn reserve_port(&mut self) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        self.port = listener.local_addr().unwrap().port();
+    }
+
+    /// The result file of a commit, once the dispatcher has said that it is there.
+    pub fn result(&self, dispatcher: &Process, commit: &str) -> String {
+        dispatcher.wait_for(&format!("{commit}: verdict "));
+        self.result_now(commit).unwrap()
+    }
+
+    /// The result file of a commit, if it is there.
+    pub fn result_now(&self, commit: &str) -> Option<String> {
+        let bytes = fs::read(self.path().join("test_results").join(commit)).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// What is in the results folder: names of files that users see.
+    pub fn results(&self) -> Vec<String> {
+        let names = fs::read_dir(self.path().join("test_results")).unwrap().flatten();
+        let visible = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
+        names
+            .map(|entry| entry.file_name())
+            .filter(|name| visible(name))
+            .map(|name| name.into_string().unwrap())
+            .collect()
+    }
+}
+
+impl Default for Yard {
+    fn default() -> Self {
+        Yard::new()
+    }
+}
+
+/// The last line of a result.
+pub fn last_line(result: &str) -> &str {
+    result.lines().next_back().unwrap_or_default()
+}
