@@ -94,6 +94,9 @@ impl Tester {
             if left.is_zero() || self.stop.is_set() {
                 break;
             }
+            if !ends.is_empty() {
+                writer.write(b"\n");
+            }
             let tree = self.checkout.tree();
             ends.push(unit::run(unit, tree, &env, timeout, &self.stop, writer));
         }

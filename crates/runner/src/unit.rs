@@ -51,7 +51,6 @@ pub fn run(
     );
     let end = judge(unit, ended, timeout);
     writer.write_line(&closing_line(&end));
-    writer.write(b"\n");
     end
 }
 
