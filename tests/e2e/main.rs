@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod absence;
+mod examples;
 mod leaving;
 mod strangers;
 mod usage;

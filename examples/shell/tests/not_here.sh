@@ -1,0 +1,2 @@
+echo "this machine has no such thing to test"
+exit 77
