@@ -362,3 +362,6 @@ fn checked_option<T: FromStr<Err = InvalidId>>(
     let is_there = row.get::<_, Option<String>>(column)?.is_some();
     if is_there { checked(row, column).map(Some) } else { Ok(None) }
 }
+
+#[cfg(test)]
+mod tests;

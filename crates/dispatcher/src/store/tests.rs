@@ -1,0 +1,171 @@
+//! What is remembered is there after the next start, and what is not ours is left alone.
+
+use pontus_proto::{Attempt, CommitId, Counts, InstanceId, Outcome, Report, UnitReport, Verdict};
+use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::Store;
+
+fn commit() -> CommitId {
+    "ab".repeat(20).parse().unwrap()
+}
+
+fn submitted() -> Record {
+    let submission = Submission {
+        commit: commit(),
+        project: "test_repo".parse().unwrap(),
+        branch: Some("main".parse().unwrap()),
+        skipped: vec!["01".repeat(20).parse().unwrap(), "00".repeat(20).parse().unwrap()],
+    };
+    Record::Submitted { submission, place: 7 }
+}
+
+fn assigned(attempt: u32) -> Record {
+    let instance = InstanceId::from_bytes([9; 16]);
+    let runner = "oak/1".parse().unwrap();
+    Record::Assigned { commit: commit(), attempt: Attempt(attempt), runner, instance }
+}
+
+fn decided(attempt: u32, why: Why) -> Record {
+    Record::Decided { commit: commit(), attempt: Attempt(attempt), why }
+}
+
+fn report() -> Report {
+    let unit = UnitReport {
+        unit: "tests/a".parse().unwrap(),
+        outcome: Outcome::Failed,
+        exit: Some(1),
+        duration_ms: 12,
+    };
+    Report {
+        verdict: Verdict::Failed,
+        reason: Some("because".to_owned()),
+        counts: Counts { passed: 1, failed: 2, skipped: 3 },
+        duration_ms: u64::MAX,
+        output_bytes: 17,
+        units: vec![unit],
+    }
+}
+
+/// What the next start finds after `records`, each with the report that is to be written.
+fn stored_after(records: &[Record]) -> (TempDir, Store, Vec<Stored>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pontus.db");
+    let mut store = Store::open(&path).unwrap();
+    for record in records {
+        store.remember(record, Some(&report()), 1_000).unwrap();
+    }
+    store.commit().unwrap();
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    let stored = store.stored().unwrap();
+    (folder, store, stored)
+}
+
+fn one(records: &[Record]) -> Stored {
+    let (_folder, _store, mut stored) = stored_after(records);
+    assert_eq!(stored.len(), 1);
+    stored.remove(0)
+}
+
+#[test]
+fn a_commit_is_remembered_through_its_life() {
+    let queued = Stored {
+        commit: commit(),
+        project: "test_repo".parse().unwrap(),
+        branch: Some("main".parse().unwrap()),
+        place: 7,
+        attempts: 0,
+        lost: 0,
+        state: StoredState::Queued,
+    };
+    let running = StoredState::Running {
+        runner: "oak/1".parse().unwrap(),
+        instance: InstanceId::from_bytes([9; 16]),
+    };
+    let lost = Record::Lost { commit: commit(), attempt: Attempt(1) };
+    let back = Record::GivenBack { commit: commit(), attempt: Attempt(2) };
+    let life = [submitted(), assigned(1), lost, assigned(2), back, assigned(3)];
+    assert_eq!(one(&life[..1]), queued);
+    assert_eq!(one(&life[..2]), Stored { attempts: 1, state: running.clone(), ..queued.clone() });
+    assert_eq!(one(&life[..3]), Stored { attempts: 1, lost: 1, ..queued.clone() });
+    assert_eq!(one(&life[..5]), Stored { attempts: 2, lost: 1, ..queued.clone() });
+    assert_eq!(one(&life), Stored { attempts: 3, lost: 1, state: running, ..queued.clone() });
+    let done = [&life[..], &[decided(3, Why::Report)]].concat();
+    let state = StoredState::Done { reported: Some(Attempt(3)) };
+    assert_eq!(one(&done), Stored { attempts: 3, lost: 1, state, ..queued });
+}
+
+#[test]
+fn a_verdict_has_all_that_its_result_says() {
+    let (_folder, store, _) = stored_after(&[submitted(), assigned(1), decided(1, Why::Report)]);
+    let facts = store.facts(commit()).unwrap();
+    assert_eq!(facts.skipped.len(), 2);
+    assert!(facts.skipped[0].to_string().starts_with("01"), "oldest first, as handed in");
+    assert_eq!(facts.runner.as_str(), "oak/1");
+    assert_eq!((facts.attempt, facts.started_ms), (Attempt(1), 1_000));
+    assert_eq!((facts.verdict, facts.reason.as_deref()), (Verdict::Failed, Some("because")));
+    assert_eq!(facts.counts, report().counts);
+    assert_eq!(facts.output_bytes, Some(17));
+    assert_eq!(facts.duration_ms, i64::MAX as u64, "SQLite's largest number");
+}
+
+#[test]
+fn lost_runners_are_an_error() {
+    let (_folder, store, stored) =
+        stored_after(&[submitted(), assigned(1), decided(1, Why::RunnersLost(1))]);
+    assert_eq!(stored[0].state, StoredState::Done { reported: None });
+    let facts = store.facts(commit()).unwrap();
+    assert_eq!(facts.verdict, Verdict::Error);
+    assert_eq!(facts.output_bytes, None);
+}
+
+#[test]
+fn what_was_not_committed_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pontus.db");
+    let mut store = Store::open(&path).unwrap();
+    store.remember(&submitted(), None, 1_000).unwrap();
+    drop(store);
+    assert_eq!(Store::open(&path).unwrap().stored().unwrap(), []);
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_left_alone() {
+    let refusal = |sql: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pontus.db");
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = format!("{:#}", Store::open(&path).unwrap_err());
+        assert!(error.contains(&path.display().to_string()), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        error
+    };
+    assert!(refusal("CREATE TABLE recipes (name TEXT)").contains("not a database of Pontus"));
+    assert!(refusal("PRAGMA application_id = 77").contains("not a database of Pontus"));
+    let newer = "PRAGMA application_id = 0x504f4e54; PRAGMA user_version = 99";
+    assert!(refusal(newer).contains("newer dispatcher"));
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pontus.db");
+    std::fs::write(
+        &path,
+        "this is no database at all, and long enough to be sure of it".repeat(99),
+    )
+    .unwrap();
+    let error = format!("{:#}", Store::open(&path).unwrap_err());
+    assert!(error.contains("not a database"), "{error}");
+}
+
+#[test]
+fn a_commit_is_queued_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&folder.path().join("pontus.db")).unwrap();
+    store.remember(&submitted(), None, 1_000).unwrap();
+    assert!(store.remember(&submitted(), None, 1_000).is_err(), "the scheduler would be wrong");
+}
