@@ -8,7 +8,7 @@ use std::thread;
 use super::*;
 
 /// Far beyond what any test takes: whoever waits this long has hung.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_secs(120);
 /// What a test may take that would hang for [`LONG`] or for ever if the code were wrong.
 const SOON: Duration = Duration::from_secs(60);
 
