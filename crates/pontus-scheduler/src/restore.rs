@@ -51,7 +51,7 @@ impl Scheduler {
         records: impl IntoIterator<Item = Stored>,
         now: Time,
     ) -> Scheduler {
-        let mut scheduler = Scheduler::new(config);
+        let mut scheduler = Scheduler::new(config, now);
         for stored in records {
             scheduler.restore_one(stored, now);
         }

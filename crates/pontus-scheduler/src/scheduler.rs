@@ -27,6 +27,8 @@ pub struct Scheduler {
     queues: BTreeMap<ProjectName, Queue>,
     timers: Timers,
     next_place: u64,
+    /// When it was last told anything.
+    stepped: Time,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ struct Runner {
 type Effects = Vec<Effect>;
 
 impl Scheduler {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, now: Time) -> Self {
         Scheduler {
             config,
             commits: BTreeMap::new(),
@@ -71,12 +73,14 @@ impl Scheduler {
             queues: BTreeMap::new(),
             timers: Timers::default(),
             next_place: 1,
+            stepped: now,
         }
     }
 
     /// What follows from `event`. It cannot fail: a refusal is an answer.
     #[must_use]
     pub fn step(&mut self, now: Time, event: Event) -> Vec<Effect> {
+        self.notice_absence(now);
         let mut effects = Effects::new();
         let out = &mut effects;
         match event {
@@ -103,9 +107,19 @@ impl Scheduler {
         effects
     }
 
-    /// When the scheduler wants an [`Event::Ticked`].
+    /// When the scheduler wants an [`Event::Ticked`]: when something is due, and once in [`ABSENCE_MS`] while anything
+    /// will be. Without the latter, an absence that ends just before a deadline could not be told from a runner's silence.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.earliest()
+        let due = self.timers.earliest()?;
+        Some(due.min(self.stepped.after(ABSENCE_MS)))
+    }
+
+    /// Where we were away ourselves, what our runners said meanwhile is still on its way to us.
+    fn notice_absence(&mut self, now: Time) {
+        if self.next_deadline().is_some_and(|at| now > at.after(ABSENCE_MS)) {
+            self.renew_all(now);
+        }
+        self.stepped = now;
     }
 
     fn submitted(&mut self, now: Time, from: SessionId, submission: Submission, out: &mut Effects) {
@@ -201,22 +215,26 @@ impl Scheduler {
     }
 
     fn beat(&mut self, now: Time, from: SessionId, commit: CommitId, attempt: Attempt) -> Answer {
-        if !self.holds(from, commit, attempt) {
-            return Answer::Stale;
+        if self.holds(from, commit, attempt) {
+            self.renew(now, commit);
+            return Answer::Kept;
         }
-        self.renew(now, commit);
-        Answer::Kept
+        self.recorded_or_stale(commit, attempt)
+    }
+
+    /// What a runner learns of an attempt that it does not hold. Where its own report was recorded, only the answer to
+    /// that was lost on its way.
+    fn recorded_or_stale(&self, commit: CommitId, attempt: Attempt) -> Answer {
+        let is_recorded = self.decided.get(&commit) == Some(&Some(attempt));
+        if is_recorded { Answer::Recorded } else { Answer::Stale }
     }
 
     fn reported(&mut self, from: SessionId, commit: CommitId, attempt: Attempt, out: &mut Effects) {
         let answer = if self.holds(from, commit, attempt) {
             self.decide(commit, Why::Report, out);
             Answer::Recorded
-        } else if self.decided.get(&commit) == Some(&Some(attempt)) {
-            // The first answer was lost on its way. What is recorded is what this runner said.
-            Answer::Recorded
         } else {
-            Answer::Stale
+            self.recorded_or_stale(commit, attempt)
         };
         out.push(Effect::Say(from, answer));
     }
@@ -257,11 +275,6 @@ impl Scheduler {
     }
 
     fn ticked(&mut self, now: Time, out: &mut Effects) {
-        let Some(earliest) = self.timers.earliest() else { return };
-        if now > earliest.after(ABSENCE_MS) {
-            // We were away ourselves: what our runners said meanwhile is still on its way to us.
-            self.renew_all(now);
-        }
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
                 Timer::Poll(session) => {
@@ -279,6 +292,11 @@ impl Scheduler {
         {
             self.assign(now, commit, session, out);
         }
+        self.forget_if_empty(project);
+    }
+
+    /// A queue is kept only while somebody is in it: projects are names that any peer may make up.
+    fn forget_if_empty(&mut self, project: &ProjectName) {
         if self.queues.get(project).is_some_and(Queue::is_empty) {
             self.queues.remove(project);
         }
@@ -362,10 +380,15 @@ impl Scheduler {
         self.change_lease(id, |lease| expires.min(lease.ends));
     }
 
+    /// A whole lease for everybody, even where the attempt would have come to its end meanwhile.
     fn renew_all(&mut self, now: Time) {
+        let expires = now.after(self.config.lease_ms);
         let running = self.commits.iter().filter(|(_, commit)| commit.lease.is_some());
         for id in running.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.renew(now, id);
+            self.change_lease(id, |lease| {
+                lease.ends = lease.ends.max(expires);
+                expires
+            });
         }
     }
 
@@ -373,7 +396,7 @@ impl Scheduler {
         self.change_lease(id, |lease| lease.expires.min(latest));
     }
 
-    fn change_lease(&mut self, id: CommitId, expires: impl FnOnce(&Lease) -> Time) {
+    fn change_lease(&mut self, id: CommitId, expires: impl FnOnce(&mut Lease) -> Time) {
         let commit = self.commits.get_mut(&id);
         let Some(lease) = commit.and_then(|commit| commit.lease.as_mut()) else { return };
         self.timers.cancel(lease.expires, Timer::Lease(id));
@@ -423,6 +446,7 @@ impl Scheduler {
         if let Some(queue) = self.queues.get_mut(&project) {
             queue.remove_runner(session);
         }
+        self.forget_if_empty(&project);
         true
     }
 

@@ -1,0 +1,113 @@
+//! An observer: an agent that hands commits in until each is accepted.
+
+use std::collections::VecDeque;
+
+use pontus_proto::CommitId;
+use pontus_scheduler::{Answer, SessionId, Submission};
+
+use crate::faults::Fault;
+use crate::network::{Client, Request};
+use crate::runner::DIAL_MS_MAX;
+use crate::stage::{Happening, Stage};
+
+/// What an observer does of its own accord.
+#[derive(Debug, Clone)]
+pub enum Act {
+    Dial,
+    /// It finds a commit in its clone.
+    Find(Submission),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Observer {
+    number: usize,
+    connection: Option<SessionId>,
+    has_asked: bool,
+    /// Found and not yet accepted, oldest first.
+    found: VecDeque<Submission>,
+    accepted: Vec<CommitId>,
+}
+
+impl Observer {
+    pub fn new(stage: &mut Stage, number: usize) -> Observer {
+        let observer = Observer {
+            number,
+            connection: None,
+            has_asked: false,
+            found: VecDeque::new(),
+            accepted: Vec::new(),
+        };
+        observer.dial_later(stage);
+        observer
+    }
+
+    pub fn act(&mut self, stage: &mut Stage, act: Act) {
+        match act {
+            Act::Dial => self.dial(stage),
+            Act::Find(submission) => {
+                self.found.push_back(submission);
+                self.go_on(stage);
+            }
+        }
+    }
+
+    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, answer: &Answer) {
+        let Answer::Accepted { commit, .. } = answer else {
+            unreachable!("no checker lets {answer:?} answer an observer")
+        };
+        if self.connection != Some(session) {
+            return;
+        }
+        self.has_asked = false;
+        self.accepted.push(*commit);
+        if let Some(submission) = self.found.pop_front()
+            && stage.strikes(Fault::Resubmitted)
+        {
+            self.found.push_back(submission);
+        }
+        self.go_on(stage);
+    }
+
+    /// Its connection is gone.
+    pub fn notices(&mut self, stage: &mut Stage, session: SessionId) {
+        if self.connection != Some(session) {
+            return;
+        }
+        self.connection = None;
+        stage.hang_up(session);
+        if std::mem::take(&mut self.has_asked) {
+            stage.suffers(Fault::Repeated);
+        }
+        self.dial_later(stage);
+    }
+
+    pub fn accepted(&self) -> &[CommitId] {
+        &self.accepted
+    }
+
+    /// Whether all that it has found is accepted.
+    pub fn is_done(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    fn dial_later(&self, stage: &mut Stage) {
+        let ms = stage.ms(1..=DIAL_MS_MAX);
+        stage.plan_in(ms, Happening::Observer { number: self.number, act: Act::Dial });
+    }
+
+    fn dial(&mut self, stage: &mut Stage) {
+        self.connection = stage.dial(Client::Observer(self.number));
+        if self.connection.is_some() { self.go_on(stage) } else { self.dial_later(stage) }
+    }
+
+    fn go_on(&mut self, stage: &mut Stage) {
+        if self.has_asked {
+            return;
+        }
+        if let (Some(session), Some(submission)) = (self.connection, self.found.front()) {
+            self.has_asked = true;
+            stage.ask(session, Request::Submit(submission.clone()));
+        }
+    }
+}

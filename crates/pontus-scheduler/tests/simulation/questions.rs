@@ -1,0 +1,155 @@
+//! The questions: who is connected, what each has asked, and since when. The checkers' own view of the protocol.
+
+use std::collections::BTreeMap;
+
+use pontus_proto::{InstanceId, ProjectName};
+use pontus_scheduler::{Answer, Config, Event, SessionId, Time};
+
+use crate::check::{Broken, hold};
+
+/// A question that the scheduler was asked, by whom, and when.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub asked: Time,
+    pub event: Event,
+    /// Which runner the session belongs to, where it is one.
+    pub instance: Option<InstanceId>,
+}
+
+/// What is known of a runner for as long as the dispatcher runs.
+#[derive(Debug)]
+pub struct Known {
+    pub project: ProjectName,
+    /// Its latest connection, while that has not ended.
+    pub session: Option<SessionId>,
+    pub heard: Time,
+    /// When its connection ended, where it has none.
+    pub ended: Option<Time>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Questions {
+    open: BTreeMap<SessionId, Question>,
+    instances: BTreeMap<SessionId, InstanceId>,
+    runners: BTreeMap<InstanceId, Known>,
+}
+
+impl Questions {
+    /// The scheduler is told of `event`.
+    pub fn hear(&mut self, now: Time, event: &Event) -> Result<(), Broken> {
+        let Some(session) = session_of(event) else { return Ok(()) };
+        if let Event::Ended { .. } = event {
+            self.end(now, session);
+            return Ok(());
+        }
+        if let Event::Registered { instance, project, .. } = event {
+            self.register(session, instance, project, now);
+        }
+        let instance = self.instances.get(&session).cloned();
+        if let Some(known) = instance.as_ref().and_then(|found| self.runners.get_mut(found)) {
+            known.heard = now;
+        }
+        let question = Question { asked: now, event: event.clone(), instance };
+        let before = self.open.insert(session, question);
+        hold(before.is_none(), || format!("#{} asks before it was answered", session.0))
+    }
+
+    fn register(&mut self, at: SessionId, who: &InstanceId, project: &ProjectName, now: Time) {
+        self.part(now, at);
+        if let Some(old) = self.runners.get(who).and_then(|known| known.session) {
+            self.instances.remove(&old);
+        }
+        self.instances.insert(at, who.clone());
+        let known = Known { project: project.clone(), session: Some(at), heard: now, ended: None };
+        self.runners.insert(who.clone(), known);
+    }
+
+    fn end(&mut self, now: Time, session: SessionId) {
+        self.open.remove(&session);
+        self.part(now, session);
+    }
+
+    fn part(&mut self, now: Time, session: SessionId) {
+        let Some(instance) = self.instances.remove(&session) else { return };
+        if let Some(known) = self.runners.get_mut(&instance) {
+            known.session = None;
+            known.ended = Some(now);
+        }
+    }
+
+    /// The scheduler answers `session`. Returns the question that this closes.
+    pub fn answer(
+        &mut self,
+        now: Time,
+        config: &Config,
+        session: SessionId,
+        answer: &Answer,
+    ) -> Result<Question, Broken> {
+        let question = self.open.remove(&session).ok_or_else(|| {
+            Broken(format!("{answer:?} is said to #{}, which has no open question", session.0))
+        })?;
+        hold(fits(&question.event, answer), || {
+            format!("{answer:?} is no answer to {:?}", question.event)
+        })?;
+        let early = *answer == Answer::Idle && now < question.asked.after(config.poll_ms);
+        hold(!early, || format!("#{} is told Idle before poll_ms", session.0))?;
+        Ok(question)
+    }
+
+    /// Only a runner that is ready waits, and not for longer than `poll_ms`.
+    pub fn none_is_overdue(&self, now: Time, config: &Config) -> Result<(), Broken> {
+        self.open.iter().try_for_each(|(session, question)| {
+            let waits = matches!(question.event, Event::Ready { .. });
+            let overdue = !waits || now >= question.asked.after(config.poll_ms);
+            hold(!overdue, || format!("#{} gets no answer to {:?}", session.0, question.event))
+        })
+    }
+
+    /// Whether a runner of the project waits for a commit.
+    pub fn waits(&self, project: &ProjectName) -> bool {
+        self.open.values().any(|question| {
+            let known = question.instance.as_ref().and_then(|instance| self.runner(instance));
+            known.is_some_and(|known| known.project == *project)
+        })
+    }
+
+    pub fn runner(&self, instance: &InstanceId) -> Option<&Known> {
+        self.runners.get(instance)
+    }
+
+    /// The connection of a runner that has one.
+    pub fn session(&self, instance: &InstanceId) -> Option<SessionId> {
+        self.runners.get(instance).and_then(|known| known.session)
+    }
+}
+
+fn fits(question: &Event, answer: &Answer) -> bool {
+    use Answer::{Accepted, Assigned, Idle, Kept, Recorded, Returned, Stale};
+    match question {
+        Event::Submitted { submission, .. } => {
+            matches!(answer, Accepted { commit, .. } if *commit == submission.commit)
+        }
+        Event::Registered { .. } => matches!(answer, Answer::Registered { .. }),
+        Event::Ready { .. } => {
+            matches!(answer, Assigned { .. } | Idle | Answer::Unregistered | Answer::Replaced)
+        }
+        Event::Beat { .. } => matches!(answer, Kept | Recorded | Stale),
+        Event::Reported { .. } => matches!(answer, Recorded | Stale),
+        Event::GaveBack { .. } => matches!(answer, Returned | Stale),
+        Event::Ended { .. } | Event::Ticked => false,
+    }
+}
+
+fn session_of(event: &Event) -> Option<SessionId> {
+    match event {
+        Event::Submitted { session, .. }
+        | Event::Registered { session, .. }
+        | Event::Ready { session }
+        | Event::Beat { session, .. }
+        | Event::Reported { session, .. }
+        | Event::GaveBack { session, .. }
+        | Event::Ended { session, .. } => Some(*session),
+        Event::Ticked => None,
+    }
+}

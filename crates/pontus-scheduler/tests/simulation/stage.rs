@@ -1,0 +1,122 @@
+//! The stage: what everybody in the world shares. Time, chance, what is to happen, the network, and who watches.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use fastrand::Rng;
+use pontus_scheduler::{Answer, Config, SessionId, Time};
+
+use crate::faults::{Fault, Faults};
+use crate::ledger::Ledger;
+use crate::network::{Connections, Request};
+use crate::seen::Seen;
+use crate::trace::Trace;
+use crate::{observer, runner};
+
+/// Something that is to happen.
+#[derive(Debug, Clone)]
+pub enum Happening {
+    /// The dispatcher looks at what has arrived, and at its clock.
+    Look,
+    /// The dispatcher is started again.
+    Restart,
+    /// A request reaches the dispatcher.
+    Asked(SessionId, Request),
+    /// An answer reaches its client.
+    Answered(SessionId, Answer),
+    /// The dispatcher notices that a connection has ended.
+    ServerNotices(SessionId),
+    /// A client does.
+    ClientNotices(SessionId),
+    /// A runner does something of its own accord, in one of its lives.
+    Runner { number: usize, life: u32, act: runner::Act },
+    /// An observer does.
+    Observer { number: usize, act: observer::Act },
+    /// The faults that come of themselves are drawn.
+    Mischief,
+    /// Nothing goes wrong any more.
+    Heal,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Stage {
+    pub now: Time,
+    pub rng: Rng,
+    pub config: Config,
+    pub faults: Faults,
+    pub connections: Connections,
+    pub dispatcher_is_up: bool,
+    pub ledger: Ledger,
+    pub seen: Seen,
+    pub trace: Trace,
+    /// By time, and of one time by the order in which it was planned.
+    agenda: BTreeMap<(Time, u64), Happening>,
+    planned: u64,
+}
+
+impl Stage {
+    pub fn new(now: Time, seed: u64, trace: Trace) -> Stage {
+        let mut rng = Rng::with_seed(seed);
+        let config = Config {
+            lease_ms: rng.u64(3_000..=8_000),
+            reconnect_grace_ms: rng.u64(500..=2_500),
+            attempts_max: rng.u32(1..=3),
+            attempt_ms_max: rng.u64(12_000..=40_000),
+            poll_ms: rng.u64(1_000..=5_000),
+        };
+        let faults = Faults::draw(&mut rng);
+        Stage {
+            now,
+            rng,
+            config,
+            faults,
+            connections: Connections::default(),
+            dispatcher_is_up: true,
+            ledger: Ledger::default(),
+            seen: Seen::default(),
+            trace,
+            agenda: BTreeMap::new(),
+            planned: 0,
+        }
+    }
+
+    pub fn plan(&mut self, at: Time, happening: Happening) {
+        self.planned += 1;
+        self.agenda.insert((at, self.planned), happening);
+    }
+
+    pub fn plan_in(&mut self, ms: u64, happening: Happening) {
+        self.plan(self.now.after(ms), happening);
+    }
+
+    /// What happens next; time goes on to it.
+    pub fn next_happening(&mut self) -> Option<Happening> {
+        let ((at, _), happening) = self.agenda.pop_first()?;
+        self.now = at;
+        Some(happening)
+    }
+
+    pub fn ms(&mut self, range: RangeInclusive<u64>) -> u64 {
+        self.rng.u64(range)
+    }
+
+    /// Whether a fault happens on this occasion.
+    pub fn strikes(&mut self, fault: Fault) -> bool {
+        let strikes = self.faults.strikes(&mut self.rng, fault);
+        if strikes {
+            self.suffers(fault);
+        }
+        strikes
+    }
+
+    /// A fault happens.
+    pub fn suffers(&mut self, fault: Fault) {
+        self.seen.count(fault.name());
+        self.note(|| fault.name().to_owned());
+    }
+
+    pub fn note(&mut self, text: impl FnOnce() -> String) {
+        self.trace.note(self.now, text);
+    }
+}
