@@ -107,7 +107,7 @@ impl Scheduler {
         effects
     }
 
-    /// When the scheduler wants an [`Event::Ticked`]: when something is due, and once in [`ABSENCE_MS`] while anything
+    /// When the scheduler wants an [`Event::Ticked`]: when something is due, and once in `ABSENCE_MS` while anything
     /// will be. Without the latter, an absence that ends just before a deadline could not be told from a runner's silence.
     pub fn next_deadline(&self) -> Option<Time> {
         let due = self.timers.earliest()?;
