@@ -5,6 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 started=()
+# Options in the environment are for somebody else's Pontus.
+for name in "${!PONTUS_@}"; do unset "$name"; done
 
 finish() {
     local status=$?

@@ -97,10 +97,16 @@ impl Yard {
         Process::start("runner", command.args(args).arg(clone))
     }
 
-    /// One of the programs, to be run in the yard.
+    /// One of the programs, to be run in the yard. Options that stand in our own environment are not for it: these tests
+    /// may themselves be run by a runner.
     pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(program(name));
         command.current_dir(self.path()).env_remove("RUST_LOG");
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"PONTUS_") {
+                command.env_remove(name);
+            }
+        }
         command
     }
 
