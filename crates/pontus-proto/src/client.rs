@@ -114,8 +114,10 @@ impl HangUp {
 /// The first of the name's addresses that answers, within what is left of the time.
 fn dial(address: &str, deadline: Instant) -> io::Result<TcpStream> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match dial_one(&address, deadline) {
+    let addresses: Vec<_> = address.to_socket_addrs()?.collect();
+    for (tried, address) in addresses.iter().enumerate() {
+        // One address that swallows everything must leave time for the others.
+        match dial_one(address, deadline, addresses.len() - tried) {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }
@@ -123,7 +125,8 @@ fn dial(address: &str, deadline: Instant) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-fn dial_one(address: &SocketAddr, deadline: Instant) -> io::Result<TcpStream> {
-    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-    TcpStream::connect_timeout(address, left)
+fn dial_one(address: &SocketAddr, deadline: Instant, left: usize) -> io::Result<TcpStream> {
+    let share =
+        deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(1);
+    TcpStream::connect_timeout(address, share.max(Duration::from_millis(1)))
 }

@@ -21,7 +21,7 @@ pub use id::{
 };
 pub use line::{LineBuffer, LineTooLong};
 pub use message::{
-    Bytes, Code, Counts, Outcome, ParseError, Reply, Report, Request, Role, UnitReport, Verdict,
-    decode_reply, decode_request, encode,
+    Bytes, Code, Counts, KNOWN_TYPES, Outcome, ParseError, Reply, Report, Request, Role,
+    UnitReport, Verdict, decode_reply, decode_request, encode,
 };
 pub use text::{escaped, parse_duration, parse_size, seconds};

@@ -42,6 +42,9 @@ pub const UNITS_MAX: usize = 2_000;
 /// Skipped commits of one submission. The oldest beyond it are not named.
 pub const SKIPPED_MAX: usize = 1_000;
 
+/// Output of one attempt as a whole. A runner cuts at its own `--output-limit`, which may not be larger.
+pub const ATTEMPT_BYTES_MAX: u64 = 1_073_741_824;
+
 /// Raw bytes of one `output` message; base64 makes a third more of them, which still fits into a line.
 pub const OUTPUT_BYTES_MAX: usize = 512 * 1024;
 

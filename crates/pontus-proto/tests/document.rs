@@ -63,6 +63,7 @@ fn each_reply_prints_back_to_the_same_bytes() {
 fn each_message_occurs() {
     let seen = |mark| examples(mark).into_iter().map(type_of).collect::<BTreeSet<_>>();
     assert_eq!(variants("Request"), seen("> "));
+    assert_eq!(variants("Request"), pontus_proto::KNOWN_TYPES.map(str::to_owned).into());
     assert_eq!(variants("Reply"), seen("< "));
 }
 
