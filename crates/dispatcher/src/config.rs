@@ -4,10 +4,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pontus_proto::limits::POLL_MS_MAX;
 
 use crate::args::Args;
+use crate::exit::Usage;
 
 /// What the dispatcher adds to an attempt's time before it takes the commit from a runner that goes on beating: the
 /// runner ends its tests by itself, and then has output to deliver.
@@ -36,7 +37,9 @@ impl TryFrom<Args> for Config {
 
     fn try_from(args: Args) -> Result<Config> {
         if args.lease < LEASE_MIN {
-            bail!("cannot keep a lease of {:?}: give at least {LEASE_MIN:?}", args.lease);
+            let why =
+                format!("cannot keep a lease of {:?}: give at least {LEASE_MIN:?}", args.lease);
+            return Err(Usage(why).into());
         }
         Ok(Config {
             addresses: loopback_addresses(&args.host, args.port)?,
@@ -65,10 +68,11 @@ fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
         found.with_context(|| format!("cannot find host {host}"))?.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     if addresses.iter().any(|address| !address.ip().is_loopback()) {
-        bail!(
+        let why = format!(
             "cannot listen on {host}: without a token only loopback is safe; \
              keep --host localhost and let other machines in with ssh -L"
         );
+        return Err(Usage(why).into());
     }
     Ok(addresses)
 }

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pontus_proto::Report;
 use pontus_scheduler::{Answer, Effect, Event, Record, Scheduler, SessionId};
 
 use crate::clock::{Clock, wall_ms};
+use crate::exit::DiskFailed;
 use crate::publisher::Job;
 use crate::store::Store;
 
@@ -114,16 +115,19 @@ impl Engine {
         Ok(left)
     }
 
-    /// Does what is left of one step, in its order: what is said after a result is said when the result is there.
+    /// Does what is left of one step, in its order: `recorded` is said when the result is there.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
         let mut job: Option<Job> = None;
         for effect in effects {
             match effect {
                 Effect::Publish(commit) => {
-                    let facts = self.store.facts(commit)?;
+                    let facts = self.store.facts(commit).context(DiskFailed)?;
                     self.publish(job.replace(Job { facts, answers: Vec::new() }));
                 }
-                Effect::Say(session, answer) => self.say(session, answer, job.as_mut()),
+                Effect::Say(session, Answer::Recorded) => {
+                    self.say(session, Answer::Recorded, job.as_mut());
+                }
+                Effect::Say(session, answer) => self.say(session, answer, None),
                 Effect::Remember(_) => unreachable!("remembered in step_one"),
             }
         }

@@ -26,13 +26,19 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// How long a refused peer may take to hear so.
 const REFUSAL: Duration = Duration::from_millis(100);
 
-/// Binds the first of `addresses` that can be.
+/// Binds the first of `addresses` that this machine has. One that is taken is not passed over: a second dispatcher behind
+/// the same name would split the queue.
 ///
 /// # Errors
-/// Why the last of them cannot.
+/// Why it cannot be bound.
 pub fn bind(addresses: &[SocketAddr]) -> Result<TcpListener> {
-    let shown = addresses.first().map(SocketAddr::to_string).unwrap_or_default();
-    TcpListener::bind(addresses).map_err(plain).with_context(|| format!("cannot listen on {shown}"))
+    let is_elsewhere = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+    };
+    let mut tried = addresses.iter().map(|address| (address, TcpListener::bind(address)));
+    let first = tried.find(|(_, bound)| !bound.as_ref().is_err_and(is_elsewhere));
+    let (address, bound) = first.context("cannot listen: this machine has no such address")?;
+    bound.map_err(plain).with_context(|| format!("cannot listen on {address}"))
 }
 
 /// The error in the words that people know, without the number.

@@ -5,9 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Output of one attempt that the dispatcher takes. A runner cuts at its own, far smaller `--output-limit`; this is for
-/// one that does not.
-pub const ATTEMPT_BYTES_MAX: u64 = 1 << 30;
+use pontus_proto::limits::ATTEMPT_BYTES_MAX;
 
 /// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ impl Output {
     /// before it, nothing is written, and [`bytes`](Self::bytes) says from where to send.
     ///
     /// # Errors
-    /// `FileTooLarge` over [`ATTEMPT_BYTES_MAX`]; else what the file system says.
+    /// `FileTooLarge` over [`ATTEMPT_BYTES_MAX`], which no disk with more room would change; else what the file system says.
     pub fn put(&mut self, offset: u64, data: &[u8]) -> io::Result<()> {
         if offset > self.bytes {
             return Ok(());

@@ -23,7 +23,7 @@ pub struct Job {
 
 /// Publishes until nobody can send jobs any more.
 ///
-/// A result that cannot be written keeps nobody waiting: its verdict and its output are on the disk already, so the
+/// A result that cannot be written keeps nobody waiting: its verdict is on the disk already and its output is made so, the
 /// answers are given, and the file is tried again until it is there, or else at the next start.
 pub fn run(folder: &Folder, jobs: &Receiver<Job>) {
     let mut failed: Vec<Facts> = Vec::new();
@@ -62,6 +62,7 @@ fn publish_all(folder: &Folder, all: Vec<Facts>, say: bool) -> Vec<Facts> {
             if say {
                 let path = folder.result(facts.commit);
                 error!("cannot write {}: {error}; trying until it can be", path.display());
+                results::sync_output(folder, facts);
             }
             false
         }

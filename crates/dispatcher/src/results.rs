@@ -62,6 +62,15 @@ pub fn settle(folder: &Folder) -> io::Result<()> {
     File::open(folder.results())?.sync_all()
 }
 
+/// Makes the output durable of a result that could not be published.
+pub fn sync_output(folder: &Folder, facts: &Facts) {
+    if let Ok(Some(output)) = open_output(folder, facts)
+        && let Err(error) = output.sync_all()
+    {
+        log::error!("cannot sync the output of {}: {error}", facts.commit);
+    }
+}
+
 /// Removes what the attempts of a published commit printed: it is in the result, or belongs to an attempt that was lost.
 pub fn forget_output(folder: &Folder, facts: &Facts) {
     for attempt in 1..=facts.attempt.0 {

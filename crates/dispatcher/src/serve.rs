@@ -94,8 +94,8 @@ fn stop_on_signals(events: Sender<Message>) -> Result<()> {
     Ok(())
 }
 
-/// Brings the results folder to what the database says: a verdict without its file gets it, one whose publication was cut
-/// short is published again, and output that belongs to nothing is removed.
+/// Brings the results folder to what the database says: a verdict without its file gets it, and output that belongs to nothing
+/// any more is removed. A file that is there is whole, so it is never written again.
 fn repair(
     folder: &Folder,
     store: &Store,
@@ -103,26 +103,23 @@ fn repair(
     publisher: &Sender<Job>,
 ) -> Result<()> {
     let results = results_there(folder)?;
-    let outputs = outputs_there(folder)?;
-    let (mut done, mut running) = (BTreeSet::new(), BTreeSet::new());
+    let mut wanted = BTreeSet::new();
     for commit in stored {
         match commit.state {
-            StoredState::Done { .. } => {
-                done.insert(commit.commit);
+            StoredState::Done { .. } if !results.contains(&commit.commit) => {
+                let facts = store.facts(commit.commit)?;
+                wanted.insert((commit.commit, facts.attempt));
+                let job = Job { facts, answers: Vec::new() };
+                publisher.send(job).expect("the publisher was just started");
             }
             StoredState::Running { .. } => {
-                running.insert((commit.commit, Attempt(commit.attempts)));
+                wanted.insert((commit.commit, Attempt(commit.attempts)));
             }
-            StoredState::Queued => {}
+            _ => {}
         }
     }
-    let has_output: BTreeSet<_> = outputs.iter().map(|(commit, _)| *commit).collect();
-    for commit in done.iter().filter(|c| !results.contains(c) || has_output.contains(c)) {
-        let job = Job { facts: store.facts(*commit)?, answers: Vec::new() };
-        publisher.send(job).expect("the publisher was just started");
-    }
-    for (commit, attempt) in outputs {
-        if !done.contains(&commit) && !running.contains(&(commit, attempt)) {
+    for (commit, attempt) in outputs_there(folder)? {
+        if !wanted.contains(&(commit, attempt)) {
             fs::remove_file(folder.output(commit, attempt)).ok();
         }
     }

@@ -1,5 +1,6 @@
 //! One connection: a line in, an event to the engine, its answer out. A thread each, so everything is in order.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -176,7 +177,7 @@ impl Session<'_> {
         if let Err(error) = self.hold(holds) {
             let message = format!("cannot keep output: {error}");
             log::error!("{message}");
-            // An assignment that cannot be kept is not delivered; its lease ends by itself.
+            // The attempt is this runner's all the same: when it is back it is told so again, and by then there may be room.
             return (refusal(Code::Storage, message), Then::End);
         }
         let context = Context {
@@ -213,9 +214,12 @@ impl Session<'_> {
         offset: u64,
         data: &Bytes,
     ) -> Reply {
-        let Some(held) = self.held(commit, attempt) else { return translate::stale() };
+        let Some(held) = self.held(commit, attempt) else { return not_held() };
         match held.output.put(offset, &data.0) {
             Ok(()) => Reply::Kept { output_bytes: held.output.bytes() },
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                refusal(Code::Malformed, "more output than an attempt may have")
+            }
             Err(error) => refusal(Code::Storage, format!("cannot keep output: {error}")),
         }
     }
@@ -228,7 +232,7 @@ impl Session<'_> {
         report: &Report,
     ) -> Option<Reply> {
         let Some(held) = self.held(commit, attempt) else {
-            return Some(refusal(Code::Unexpected, "say beat before you report"));
+            return Some(not_held());
         };
         let output_bytes = held.output.bytes();
         (output_bytes < report.output_bytes).then_some(Reply::Kept { output_bytes })
@@ -237,6 +241,11 @@ impl Session<'_> {
     fn write(&mut self, reply: &Reply) -> bool {
         write(&mut self.connection, reply, Instant::now() + Duration::from_millis(WRITE_MS_MAX))
     }
+}
+
+/// Only a beat tells whether an attempt is still this runner's, so nothing is taken for it before.
+fn not_held() -> Reply {
+    refusal(Code::Unexpected, "say beat first: it is not known here that this attempt is yours")
 }
 
 fn write(connection: &mut Connection, reply: &Reply, deadline: Instant) -> bool {
