@@ -33,7 +33,7 @@ pub struct Args {
     pub branch: Vec<BranchName>,
 
     /// Hand in all commits that came since the last look, oldest first, along first parents; otherwise the newest
-    #[arg(long, env = "PONTUS_EVERY_COMMIT")]
+    #[arg(long, env = "PONTUS_EVERY_COMMIT", value_parser = clap::builder::BoolishValueParser::new())]
     pub every_commit: bool,
 
     /// The name that the repository's observers and runners share [default: that of the clone's origin]

@@ -1,5 +1,6 @@
 //! How the process ends: exit codes, and the one line on standard error.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -13,6 +14,8 @@ const DISPATCHER: u8 = 5;
 /// The exit code of `result`, with its error said on standard error in one line.
 pub fn code(result: Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("observer: {}", format!("{error:#}").replace('\n', " "));
+    let line = format!("{error:#}").replace('\n', " ");
+    // Where standard error cannot be written, the exit code still tells.
+    writeln!(io::stderr(), "observer: {line}").ok();
     ExitCode::from(if error.is::<ClientError>() { DISPATCHER } else { ERROR })
 }

@@ -3,9 +3,13 @@
 //! How far is a ref in the clone, so git itself keeps it durable, and keeps the commit from being collected.
 
 use anyhow::{Context, Result};
+use log::{info, warn};
 use pontus_exec::Git;
 use pontus_proto::limits::SKIPPED_MAX;
 use pontus_proto::{BranchName, CommitId};
+
+/// Commits of one push that are handed in one by one. Their ids fit into what git may say at once.
+const EVERY_COMMITS_MAX: usize = 100_000;
 
 /// A watched branch.
 #[derive(Debug)]
@@ -29,6 +33,11 @@ impl Upstream {
             branch: branch.clone(),
             submitted: None,
         };
+        if !upstream.has_origin {
+            info!(
+                "{branch}: there is no remote called origin, so the clone's own branch is watched"
+            );
+        }
         upstream.submitted = id(upstream.git.ref_tip(&upstream.cursor())?)?;
         Ok(upstream)
     }
@@ -38,7 +47,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Where the origin cannot be reached, or has no such branch.
-    pub fn new_commits(&self) -> Result<Vec<CommitId>> {
+    pub fn new_commits(&self, every_commit: bool) -> Result<Vec<CommitId>> {
         let tip =
             self.tip()?.with_context(|| format!("there is no branch {} there", self.branch))?;
         if self.submitted == Some(tip) {
@@ -47,7 +56,11 @@ impl Upstream {
         let tip = self.fetch()?.unwrap_or(tip);
         let Some(submitted) = self.submitted else { return Ok(vec![tip]) };
         let (after, tip) = (submitted.to_string(), tip.to_string());
-        let mut came = self.git.first_parents(Some(&after), &tip, SKIPPED_MAX + 1)?;
+        let most = if every_commit { EVERY_COMMITS_MAX } else { SKIPPED_MAX + 1 };
+        let mut came = self.git.first_parents(Some(&after), &tip, most)?;
+        if came.len() == most {
+            warn!("{}: more than {most} commits at once, the oldest are passed over", self.branch);
+        }
         if came.is_empty() {
             // The branch was put back to a commit that is in the history of the last one.
             came.push(tip);
@@ -78,13 +91,14 @@ impl Upstream {
         if !self.has_origin {
             return Ok(None);
         }
-        let fetched = format!("refs/pontus/fetched/{}", self.branch);
+        let fetched = format!("refs/pontus/fetched/{}/@", self.branch);
         self.git.fetch_ref(&format!("refs/heads/{}", self.branch), &fetched)?;
         id(self.git.ref_tip(&fetched)?)
     }
 
+    /// A folder a branch, so that `release` and a later `release/1` do not get into each other's way, as refs would.
     fn cursor(&self) -> String {
-        format!("refs/pontus/submitted/{}", self.branch)
+        format!("refs/pontus/submitted/{}/@", self.branch)
     }
 }
 

@@ -23,7 +23,9 @@ use crate::upstream::Upstream;
 pub fn watch(config: Config) -> Result<()> {
     let stopped = stop_on_signals(config.stop.clone())?;
     if config.once {
-        return config.branches.iter().try_for_each(|branch| look(&config, &mut None, branch));
+        let looks = config.branches.iter().map(|branch| look(&config, &mut None, branch));
+        // All are looked at before the first trouble is told.
+        return looks.collect::<Vec<_>>().into_iter().collect();
     }
     let names: Vec<_> = config.branches.iter().map(BranchName::as_str).collect();
     info!("watching {} of {}, for {}", names.join(", "), config.project, config.dispatcher);
@@ -62,7 +64,7 @@ fn look(config: &Config, upstream: &mut Option<Upstream>, branch: &BranchName) -
         Some(upstream) => upstream,
         None => upstream.insert(Upstream::open(&config.git, branch)?),
     };
-    let came = upstream.new_commits()?;
+    let came = upstream.new_commits(config.every_commit)?;
     if came.is_empty() {
         return Ok(());
     }
