@@ -59,7 +59,7 @@ fn a_commit_that_was_tested_is_not_tested_again() {
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     assert!(yard.observer(&["--once"]).wait().success());
     yard.result(&dispatcher, &commit);
-    pontus_tests::git(&yard.observers(), &["update-ref", "-d", "refs/pontus/submitted/main"]);
+    pontus_tests::git(&yard.observers(), &["update-ref", "-d", "refs/pontus/submitted/main/@"]);
     let mut observer = yard.observer(&["--once"]);
     assert!(observer.wait().success());
     observer.wait_for(&format!("{commit} of main: known already"));
@@ -120,4 +120,89 @@ fn results_that_were_removed_are_there_again() {
     let repaired = yard.result(&dispatcher, &commit);
     assert_eq!(last_line(&repaired), last_line(&result));
     assert!(repaired.contains(" bytes of output were lost\n"), "{repaired}");
+}
+
+#[test]
+fn a_result_that_is_there_is_never_written_again() {
+    let mut yard = Yard::new();
+    let mut dispatcher = yard.dispatcher(&[]);
+    let commit = yard.commit(&[("tests/a.sh", "echo hello\n")]);
+    let _runner = yard.runner(&[]);
+    assert!(yard.observer(&["--once"]).wait().success());
+    let result = yard.result(&dispatcher, &commit);
+    dispatcher.kill();
+    // As after a power failure: the output's removal was not durable, its bytes neither.
+    let output = yard.path().join("test_results/.pontus/output").join(format!("{commit}.1"));
+    std::fs::write(&output, "").unwrap();
+    let _dispatcher = yard.dispatcher(&[]);
+    assert_eq!(yard.result_now(&commit).unwrap(), result);
+    assert!(!output.exists());
+}
+
+#[test]
+fn a_dispatcher_that_cannot_keep_output_is_waited_for() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let outputs = yard.path().join("test_results/.pontus/output");
+    let aside = yard.path().join("aside");
+    std::fs::rename(&outputs, &aside).unwrap();
+    std::fs::write(&outputs, "in the way").unwrap();
+    let commit = yard.commit(&[("tests/a.sh", "true\n")]);
+    let _runner = yard.runner(&[]);
+    assert!(yard.observer(&["--once"]).wait().success());
+    dispatcher.wait_for_many("cannot keep output", 2);
+    std::fs::remove_file(&outputs).unwrap();
+    std::fs::rename(&aside, &outputs).unwrap();
+    let result = yard.result(&dispatcher, &commit);
+    assert!(result.contains("attempt   1\n"), "{result}");
+    assert!(last_line(&result).starts_with("verdict: passed: "), "{result}");
+}
+
+#[test]
+fn every_commit_of_a_long_push_is_handed_in() {
+    const COMMITS: usize = 1_100;
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    assert!(yard.observer(&["--once"]).wait().success());
+    // The same tree and parent chain as that many `git commit`, in one process.
+    let tip = pontus_tests::git(&yard.master(), &["rev-parse", "HEAD"]);
+    let mut stream = String::new();
+    for number in 0..COMMITS {
+        let from = if number == 0 { format!("from {tip}\n") } else { String::new() };
+        stream += &format!(
+            "commit refs/heads/main\ncommitter T <t@example.org> {} +0000\ndata 1\nx\n{from}\n",
+            1_700_000_000 + number
+        );
+    }
+    let path = yard.path().join("stream");
+    std::fs::write(&path, stream).unwrap();
+    let status = std::process::Command::new("git")
+        .args(["fast-import", "--quiet"])
+        .current_dir(yard.master())
+        .stdin(std::fs::File::open(&path).unwrap())
+        .status();
+    assert!(status.unwrap().success());
+    assert!(yard.observer(&["--once", "--every-commit"]).wait().success());
+    dispatcher.wait_for_many(": queued for test_repo", COMMITS + 1);
+}
+
+#[test]
+fn branches_that_take_each_others_place() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let _runner = yard.runner(&[]);
+    let master = yard.master();
+    let git = |args: &[&str]| pontus_tests::git(&master, args);
+    git(&["checkout", "-q", "-b", "release"]);
+    let first = yard.commit(&[("tests/a.sh", "true\n")]);
+    let once = ["--once", "--branch", "gone", "--branch", "release", "--branch", "release/1"];
+    // What cannot be looked at does not keep the others from being looked at.
+    assert_eq!(yard.observer(&once).wait().code(), Some(3));
+    yard.result(&dispatcher, &first);
+    git(&["checkout", "-q", "main"]);
+    git(&["branch", "-q", "-D", "release"]);
+    git(&["checkout", "-q", "-b", "release/1"]);
+    let second = yard.commit(&[("tests/a.sh", "exit 1\n")]);
+    assert_eq!(yard.observer(&once).wait().code(), Some(3));
+    yard.result(&dispatcher, &second);
 }

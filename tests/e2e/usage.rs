@@ -19,6 +19,26 @@ fn each_program_tells_its_version_and_protocol() {
 }
 
 #[test]
+fn options_that_cannot_be_meant() {
+    let yard = Yard::new();
+    let (code, log) = said(&yard, "dispatcher", &["--lease", "1ms"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(log, "dispatcher: cannot keep a lease of 1ms: give at least 100ms");
+    let (code, log) = said(&yard, "dispatcher", &["--host", "0.0.0.0"]);
+    assert_eq!(code, Some(2));
+    assert!(log.contains("ssh -L"), "{log}");
+    let (code, _) = said(&yard, "runner", &["--project", "x", ".", "."]);
+    assert_eq!(code, Some(2));
+    let (code, log) = said(&yard, "runner", &["--output-limit", "2GiB", "."]);
+    assert_eq!(code, Some(2));
+    assert!(log.contains("at most 1GiB can be kept"), "{log}");
+    // The exit code tells also where standard error takes nothing.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = yard.command("dispatcher").args(["--lease", "1ms"]).stderr(full).status();
+    assert_eq!(status.unwrap().code(), Some(2));
+}
+
+#[test]
 fn a_folder_that_is_no_clone() {
     let yard = Yard::new();
     for program in ["observer", "runner"] {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use pontus_proto::limits::VERSION;
+use pontus_proto::limits::{ATTEMPT_BYTES_MAX, VERSION};
 use pontus_proto::{HostName, ProjectName, parse_duration, parse_size};
 
 /// Tests commits: checks each out beside the clone, runs what git tracks in its tests/, and reports to the dispatcher. The
@@ -47,6 +47,12 @@ pub struct Args {
     pub unit_timeout: Duration,
 
     /// How much output of a commit is kept, half of it from the beginning and half from the end
-    #[arg(long, env = "PONTUS_OUTPUT_LIMIT", default_value = "16MiB", value_parser = parse_size)]
+    #[arg(long, env = "PONTUS_OUTPUT_LIMIT", default_value = "16MiB", value_parser = output_limit)]
     pub output_limit: u64,
+}
+
+/// A size that the dispatcher takes.
+fn output_limit(text: &str) -> Result<u64, String> {
+    let bytes = parse_size(text)?;
+    if bytes <= ATTEMPT_BYTES_MAX { Ok(bytes) } else { Err("at most 1GiB can be kept".to_owned()) }
 }

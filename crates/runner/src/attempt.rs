@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
-use pontus_exec::Stop;
+use pontus_exec::{Git, Stop};
 use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Report};
 
 use crate::checkout::Checkout;
@@ -46,12 +46,38 @@ pub struct Tester {
     pub stop: Stop,
 }
 
+/// How long git may take for an attempt: as long as the attempt has, and no longer than anybody wants it.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience<'a> {
+    /// Ends it early.
+    pub stop: &'a Stop,
+    /// When the attempt as a whole has to end.
+    pub until: Instant,
+}
+
+impl Patience<'_> {
+    /// `git`, with these limits.
+    pub fn give(&self, git: Git) -> Git {
+        let left = self.until.saturating_duration_since(Instant::now());
+        git.with_stop(self.stop.clone()).with_deadlines(left, left)
+    }
+
+    /// Whether nobody waits any more.
+    pub fn is_over(&self) -> bool {
+        self.stop.is_set() || Instant::now() >= self.until
+    }
+}
+
 impl Tester {
     /// Tests a commit. What came of it is in the spool.
     pub fn test(&self, assignment: &Assignment, mut writer: Writer) {
         let started = Instant::now();
-        let mut report = match self.prepare(assignment) {
+        let patience = Patience { stop: &self.stop, until: started + assignment.timeout };
+        let mut report = match self.prepare(assignment.commit, &patience) {
             Ok(units) => self.run_units(assignment, &units, started, &mut writer),
+            Err(_) if patience.is_over() => {
+                summary::of_units(Vec::new(), Some(assignment.timeout), started.elapsed())
+            }
             Err(reason) => summary::of_error(&reason, started.elapsed()),
         };
         if let Some(failure) = writer.failure() {
@@ -70,12 +96,11 @@ impl Tester {
         }
     }
 
-    fn prepare(&self, assignment: &Assignment) -> Result<Vec<Unit>, String> {
-        let commit = assignment.commit;
-        self.clone.bring(commit, &self.stop)?;
-        let tracked = self.clone.tests_of(commit, &self.stop)?;
+    fn prepare(&self, commit: CommitId, patience: &Patience<'_>) -> Result<Vec<Unit>, String> {
+        self.clone.bring(commit, patience)?;
+        let tracked = self.clone.tests_of(commit, patience)?;
         let units = suite::units(&tracked)?;
-        self.checkout.update(commit, &self.stop)?;
+        self.checkout.update(commit, patience)?;
         Ok(units)
     }
 

@@ -9,8 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use log::warn;
-use pontus_exec::{Git, GitError, Stop};
+use pontus_exec::{Git, GitError};
 use pontus_proto::CommitId;
+
+use crate::attempt::Patience;
 
 /// One checkout.
 #[derive(Debug)]
@@ -36,27 +38,27 @@ impl Checkout {
     ///
     /// # Errors
     /// One sentence for the verdict.
-    pub fn update(&self, commit: CommitId, stop: &Stop) -> Result<(), String> {
+    pub fn update(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
         if self.control.exists() {
-            match self.switch(commit, stop) {
+            match self.switch(commit, patience) {
                 Ok(()) => return Ok(()),
-                Err(_) if stop.is_set() => return Err("stopped".to_owned()),
+                Err(error) if patience.is_over() => return Err(error),
                 Err(error) => warn!("checking {commit} out afresh: {error}"),
             }
         }
-        self.begin().and_then(|()| self.switch(commit, stop))
+        self.begin(patience).and_then(|()| self.switch(commit, patience))
     }
 
-    fn begin(&self) -> Result<(), String> {
+    fn begin(&self, patience: &Patience<'_>) -> Result<(), String> {
         let cannot = |error: io::Error| format!("cannot make {}: {error}", self.tree.display());
         remove(&self.control).and_then(|()| remove(&self.tree)).map_err(cannot)?;
         fs::create_dir_all(&self.tree).map_err(cannot)?;
-        self.git(&Stop::never()).init_sharing(&self.clone_git_dir).map_err(failed)
+        self.git(patience).init_sharing(&self.clone_git_dir).map_err(failed)
     }
 
-    fn switch(&self, commit: CommitId, stop: &Stop) -> Result<(), String> {
+    fn switch(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
         let cannot = |error: io::Error| format!("cannot write {}: {error}", self.tree.display());
-        let git = self.git(stop);
+        let git = self.git(patience);
         remove(&self.tree.join(".git")).map_err(cannot)?;
         git.checkout(&commit.to_string()).map_err(failed)?;
         git.clean().map_err(failed)?;
@@ -72,11 +74,16 @@ impl Checkout {
         let shared = self.control.join("objects/info/alternates");
         fs::copy(shared, planted.join("objects/info/alternates"))?;
         fs::copy(self.control.join("index"), planted.join("index"))?;
+        // Where the clone's history is cut off, so is the checkout's.
+        let shallow = self.clone_git_dir.join("shallow");
+        if shallow.exists() {
+            fs::copy(shallow, planted.join("shallow"))?;
+        }
         fs::write(planted.join("HEAD"), format!("{commit}\n"))
     }
 
-    fn git(&self, stop: &Stop) -> Git {
-        Git::in_checkout(&self.control, &self.tree).with_stop(stop.clone())
+    fn git(&self, patience: &Patience<'_>) -> Git {
+        patience.give(Git::in_checkout(&self.control, &self.tree))
     }
 }
 

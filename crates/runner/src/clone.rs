@@ -3,8 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use log::info;
-use pontus_exec::{Git, GitError, Stop, Tracked};
+use pontus_exec::{Git, GitError, Tracked};
 use pontus_proto::CommitId;
+
+use crate::attempt::Patience;
 
 /// Where the branches of the origin are kept once they had to be fetched: never among the clone's own.
 const FETCHED: &str = "refs/pontus/fetched";
@@ -26,8 +28,12 @@ impl Clone {
     ///
     /// # Errors
     /// One sentence for the verdict.
-    pub fn tests_of(&self, commit: CommitId, stop: &Stop) -> Result<Vec<Tracked>, String> {
-        let git = self.git.clone().with_stop(stop.clone());
+    pub fn tests_of(
+        &self,
+        commit: CommitId,
+        patience: &Patience<'_>,
+    ) -> Result<Vec<Tracked>, String> {
+        let git = patience.give(self.git.clone());
         git.tracked(&commit.to_string(), "tests").map_err(|error| error.to_string())
     }
 
@@ -35,9 +41,9 @@ impl Clone {
     ///
     /// # Errors
     /// One sentence for the verdict.
-    pub fn bring(&self, commit: CommitId, stop: &Stop) -> Result<(), String> {
+    pub fn bring(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
         let id = commit.to_string();
-        let git = self.git.clone().with_stop(stop.clone());
+        let git = patience.give(self.git.clone());
         let is_here = || git.has_commit(&id).map_err(|error| error.to_string());
         if is_here()? {
             return Ok(());

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pontus_exec::Git;
 use pontus_proto::{HostName, ProjectName};
 
 use crate::args::Args;
+use crate::exit::Usage;
 
 /// How the runner is to run.
 #[derive(Debug)]
@@ -52,7 +53,9 @@ impl TryFrom<Args> for Config {
     fn try_from(args: Args) -> Result<Config> {
         let several = args.repos.len() > 1;
         if several && (args.project.is_some() || args.work_dir.is_some()) {
-            bail!("cannot give --project or --work-dir to several clones; start a runner for each");
+            let why =
+                "cannot give --project or --work-dir to several clones; start a runner for each";
+            return Err(Usage(why).into());
         }
         let clones = args.repos.iter().map(|repo| clone(repo, &args)).collect::<Result<_>>()?;
         Ok(Config {

@@ -1,20 +1,30 @@
 //! How the process ends: exit codes, and the one line on standard error.
 
+use std::io::{self, Write};
 use std::panic;
 use std::process::{self, ExitCode};
 
 use anyhow::Result;
 
-/// Exit code for an error that is none of those below.
+/// Exit code for options that contradict each other.
+const USAGE: u8 = 2;
+/// Exit code for an error that is none of the others.
 const ERROR: u8 = 3;
 /// Exit code for a bug of ours.
 const BUG: i32 = 70;
 
+/// What was typed cannot be meant. Marks an error that ends the process with its own exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub &'static str);
+
 /// The exit code of `result`, with its error said on standard error in one line.
 pub fn code(result: Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("runner: {}", format!("{error:#}").replace('\n', " "));
-    ExitCode::from(ERROR)
+    let line = format!("{error:#}").replace('\n', " ");
+    // Where standard error cannot be written, the exit code still tells.
+    writeln!(io::stderr(), "runner: {line}").ok();
+    ExitCode::from(if error.is::<Usage>() { USAGE } else { ERROR })
 }
 
 /// Ends the process at a panic in any thread: a runner that is half alive would hold its commit for ever.

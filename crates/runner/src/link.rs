@@ -8,7 +8,8 @@ use pontus_proto::{
     RunnerName,
 };
 
-/// The first pause after a failed dial; each further one is twice as long.
+/// The first pause before the next dial. Each further one is twice as long, until a question has been answered: a dispatcher
+/// that hangs up on each of us is not helped by haste.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 
 /// The longest pause: a dispatcher that is back should have its runners back within a second.
@@ -88,6 +89,10 @@ impl Link {
     pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
         let closed = || ClientError::Lost(pontus_proto::ReadError::Closed);
         let result = self.client.as_mut().ok_or_else(closed)?.ask(request);
+        if result.is_ok() {
+            self.pause = PAUSE_MIN;
+            self.trouble = None;
+        }
         if let Err(error) = &result
             && !matches!(error, ClientError::Refused { .. })
         {
@@ -103,11 +108,9 @@ impl Link {
 
     /// Takes the link down, for a peer that has stopped making sense.
     pub fn drop_client(&mut self, why: &ClientError) {
-        self.client = None;
-        // A connection that worked until now is worth an immediate try.
-        self.next_dial = Instant::now();
-        self.pause = PAUSE_MIN;
-        log::debug!("{why}");
+        if self.client.take().is_some() {
+            self.went_down(why);
+        }
     }
 
     fn register(&mut self) -> Result<Client, ClientError> {
@@ -125,8 +128,6 @@ impl Link {
 
     fn came_up(&mut self, client: Client) {
         self.client = Some(client);
-        self.pause = PAUSE_MIN;
-        self.trouble = None;
         if let Some(runner) = &self.runner {
             info!("{runner} is connected to {}", self.identity.dispatcher);
         }

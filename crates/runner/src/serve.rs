@@ -71,6 +71,7 @@ fn slot(
         limits: config.limits,
         leave,
         bell,
+        disk_trouble: false,
     })
 }
 

@@ -16,14 +16,11 @@ use crate::config::Limits;
 use crate::delivery::{self, Next};
 use crate::leave::{Hurry, Leave};
 use crate::link::Link;
-use crate::spool::{self, Reader};
+use crate::spool::{self, Reader, Writer};
 use crate::work::Place;
 
-/// How long to leave a dispatcher alone whose disk is full.
-const STORAGE_PAUSE: Duration = Duration::from_secs(1);
-
-/// Beats in a lease: three may get lost.
-const BEATS: u32 = 4;
+/// How long to leave a disk alone that did not do its work, the dispatcher's or our own.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// One runner.
 #[derive(Debug)]
@@ -46,6 +43,8 @@ pub struct Slot {
     pub leave: Arc<Leave>,
     /// Rung when anything changes that this slot waits for.
     pub bell: Arc<Bell>,
+    /// Whether it was said that our disk takes nothing.
+    pub disk_trouble: bool,
 }
 
 /// How an attempt left this slot.
@@ -57,6 +56,17 @@ enum End {
     Kept,
 }
 
+/// What the dispatcher says of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// Go on: it has so many bytes of output.
+    Kept(u64),
+    /// It has the report, or the attempt is not ours any more.
+    Over,
+    /// Nothing that is of use.
+    Nothing,
+}
+
 impl Slot {
     /// Runs until the user wants it to leave.
     pub fn run(mut self) {
@@ -66,9 +76,42 @@ impl Slot {
                 self.bell.wait_until(self.link.next_dial());
                 continue;
             }
+            // Whoever has no room for what a test prints does not ask for one.
+            let Some(writer) = self.begin_spool() else {
+                self.pause();
+                continue;
+            };
             if let Some(assignment) = self.wait_for_work() {
-                self.take_on(&assignment);
+                self.take_on(&assignment, writer);
             }
+        }
+    }
+
+    fn begin_spool(&mut self) -> Option<Writer> {
+        let bell = Arc::clone(&self.bell);
+        match spool::begin(&self.place.spool(), self.limits.output_bytes_max, bell) {
+            Ok(writer) => {
+                self.disk_trouble = false;
+                Some(writer)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.disk_trouble, true) {
+                    let folder = self.place.spool();
+                    error!(
+                        "cannot write {}: {error}; taking no commits until it can be",
+                        folder.display()
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    /// Waits a while, unless the user is in a hurry. Other news has to wait as well.
+    fn pause(&self) {
+        let until = Instant::now() + DISK_PAUSE;
+        while Instant::now() < until && self.leave.hurry() == Hurry::None {
+            self.bell.wait_until(until);
         }
     }
 
@@ -98,27 +141,25 @@ impl Slot {
         None
     }
 
-    fn take_on(&mut self, assignment: &Assignment) {
+    fn take_on(&mut self, assignment: &Assignment, writer: Writer) {
         if self.leave.hurry() > Hurry::None {
             return self.give_back(assignment);
         }
-        match self.test(assignment) {
+        match self.test(assignment, writer) {
             Ok(End::Over) => self.clear_spool(),
             Ok(End::Kept) => info!("{}: kept for the next start", assignment.commit),
             Err(error) => {
                 error!("{}: cannot be tested here: {error:#}", assignment.commit);
                 self.give_back(assignment);
-                // A disk that fails does so again at once: another runner should have the commit first.
-                self.bell.wait_until(Instant::now() + STORAGE_PAUSE);
+                // Another runner should have the commit first.
+                self.pause();
             }
         }
     }
 
     /// Has the commit tested on a thread of its own, and delivers meanwhile.
-    fn test(&mut self, assignment: &Assignment) -> anyhow::Result<End> {
+    fn test(&mut self, assignment: &Assignment, writer: Writer) -> anyhow::Result<End> {
         info!("{}: attempt {}", assignment.commit, assignment.attempt);
-        let bell = Arc::clone(&self.bell);
-        let writer = spool::begin(&self.place.spool(), self.limits.output_bytes_max, bell)?;
         let reader = writer.reader();
         let stop = Stop::new()?;
         let tester = Tester {
@@ -142,18 +183,20 @@ impl Slot {
     /// Beats, sends output as it comes, and reports, over as many connections as it takes.
     fn deliver(&mut self, assignment: &Assignment, reader: &Reader, stop: &Stop) -> End {
         let mut sent_bytes = 0;
-        let mut beat_due = Instant::now() + self.link.lease() / BEATS;
+        let mut beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
         loop {
             let progress = reader.progress();
-            let hurry = self.leave.hurry();
-            if hurry == Hurry::Now && progress.report.is_none() {
+            if self.leave.hurry() == Hurry::Now && progress.report.is_none() {
                 stop.now();
+            }
+            if stop.is_set() && progress.report.is_some() {
+                // Only now is nothing of the tests left that could disturb the next attempt.
                 self.give_back(assignment);
                 return End::Over;
             }
             if !self.link.is_up() {
                 if !self.link.dial() {
-                    if hurry > Hurry::None && progress.report.is_some() {
+                    if self.leave.hurry() > Hurry::None && progress.report.is_some() {
                         return End::Kept;
                     }
                     self.bell.wait_until(self.link.next_dial());
@@ -168,7 +211,7 @@ impl Slot {
                     continue;
                 }
                 Next::Beat => {
-                    beat_due = Instant::now() + self.link.lease() / BEATS;
+                    beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
                     beat(assignment)
                 }
                 Next::Output(bytes) => match output(assignment, reader, sent_bytes, bytes) {
@@ -182,21 +225,31 @@ impl Slot {
                 },
                 Next::Report => report(assignment, &progress),
             };
-            match self.link.ask(&request) {
-                Ok(Reply::Kept { output_bytes }) => sent_bytes = output_bytes,
-                Ok(Reply::Recorded {}) => return End::Over,
-                Err(ClientError::Refused { code: Code::Stale, message }) => {
-                    warn!("{}: dropped: {message}", assignment.commit);
-                    return End::Over;
-                }
-                Err(ClientError::Refused { code: Code::Storage, message }) => {
-                    warn!("{}: {message}; trying again", assignment.commit);
-                    self.bell.wait_until(Instant::now() + STORAGE_PAUSE);
-                }
-                Ok(_) => self.link.drop_client(&ClientError::Unfitting),
-                Err(error) => self.link.drop_client(&error),
+            match self.say(assignment, &request) {
+                Heard::Kept(output_bytes) => sent_bytes = output_bytes,
+                Heard::Over => return End::Over,
+                Heard::Nothing => {}
             }
         }
+    }
+
+    /// Says one thing about an attempt, and deals with whatever comes of it but the two ways that it can go on.
+    fn say(&mut self, assignment: &Assignment, request: &Request) -> Heard {
+        match self.link.ask(request) {
+            Ok(Reply::Kept { output_bytes }) => return Heard::Kept(output_bytes),
+            Ok(Reply::Recorded {}) => return Heard::Over,
+            Err(ClientError::Refused { code: Code::Stale, message }) => {
+                warn!("{}: dropped: {message}", assignment.commit);
+                return Heard::Over;
+            }
+            Err(ClientError::Refused { code: Code::Storage, message }) => {
+                warn!("{}: {message}; trying again", assignment.commit);
+                self.pause();
+            }
+            Ok(_) => self.link.drop_client(&ClientError::Unfitting),
+            Err(error) => self.link.drop_client(&error),
+        }
+        Heard::Nothing
     }
 
     /// Says so, if anybody is there to hear it; otherwise the lease ends by itself.
