@@ -1,0 +1,2 @@
+"""A module that cannot be collected."""
+import no_such_module

@@ -1,0 +1,2 @@
+@test "one" { true; }
+setup_file() { false; }

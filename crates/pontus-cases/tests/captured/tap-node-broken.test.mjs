@@ -1,0 +1,2 @@
+// Throws before any test is there.
+throw new Error("broken file");

@@ -1,0 +1,4 @@
+"""A module that skips itself."""
+import unittest
+
+raise unittest.SkipTest("not here")

@@ -1,0 +1,2 @@
+"""A module that cannot be loaded."""
+import no_such_module
