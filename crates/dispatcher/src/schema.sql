@@ -47,7 +47,22 @@ CREATE TABLE units (
     outcome       TEXT    NOT NULL,
     exit          INTEGER,
     duration_ms   INTEGER NOT NULL,
+    passed        INTEGER NOT NULL,
+    failed        INTEGER NOT NULL,
+    skipped       INTEGER NOT NULL,
     PRIMARY KEY (commit_id, attempt, position)
+) STRICT, WITHOUT ROWID;
+
+-- The cases of a unit that were named; its counts hold for all of them.
+CREATE TABLE cases (
+    commit_id     TEXT    NOT NULL,
+    attempt       INTEGER NOT NULL,
+    unit          INTEGER NOT NULL,                  -- the unit's position
+    position      INTEGER NOT NULL,
+    name          TEXT    NOT NULL,
+    outcome       TEXT    NOT NULL,
+    duration_ms   INTEGER,
+    PRIMARY KEY (commit_id, attempt, unit, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE skipped_commits (

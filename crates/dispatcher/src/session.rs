@@ -21,6 +21,9 @@ use crate::output::Output;
 use crate::serve::Gate;
 use crate::translate::{self, Context, refusal};
 
+/// How long a peer may take to hear our last word.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What all sessions share.
 #[derive(Debug)]
 pub struct Shared {
@@ -60,8 +63,8 @@ enum Then {
 }
 
 /// Talks with a peer until one of the two ends it.
-pub fn serve(id: SessionId, mut connection: Connection, engine: Sender<Message>, shared: &Shared) {
-    let Some(role) = greet(&mut connection) else { return };
+pub fn serve(id: SessionId, connection: Connection, engine: Sender<Message>, shared: &Shared) {
+    let Some((connection, role)) = greet(connection) else { return };
     let (mailbox, answers) = channel();
     if engine.send(Message::Opened(id, mailbox)).is_err() {
         return;
@@ -70,7 +73,13 @@ pub fn serve(id: SessionId, mut connection: Connection, engine: Sender<Message>,
     // Said also when this thread panics: a session that is gone must not hold a commit.
     let mut farewell = Farewell { id, engine: engine.clone(), unheard: false };
     let mut session = Session { id, role, connection, engine, answers, shared, held: None };
-    farewell.unheard = session.talk();
+    let (unheard, last_word) = session.talk();
+    farewell.unheard = unheard;
+    let connection = session.connection;
+    drop(farewell);
+    if let Some(reply) = last_word {
+        say_farewell(connection, &reply);
+    }
 }
 
 struct Farewell {
@@ -88,7 +97,8 @@ impl Drop for Farewell {
     }
 }
 
-fn greet(connection: &mut Connection) -> Option<Role> {
+/// The role of a peer that has greeted as it should; the connection goes on with it.
+fn greet(mut connection: Connection) -> Option<(Connection, Role)> {
     let deadline = Instant::now() + Duration::from_millis(GREETING_MS_MAX);
     connection.limit_lines(GREETING_BYTES_MAX);
     let greeted = match connection.read_line(deadline) {
@@ -99,29 +109,27 @@ fn greet(connection: &mut Connection) -> Option<Role> {
         Err(error) => Err(farewell_to(&error)?),
     };
     connection.limit_lines(LINE_BYTES_MAX);
-    let (reply, role) = match greeted {
+    match greeted {
         Ok(role) => {
             let version = env!("CARGO_PKG_VERSION").to_owned();
-            (Reply::Welcome { protocol: PROTOCOL, version }, Some(role))
+            let welcome = Reply::Welcome { protocol: PROTOCOL, version };
+            write(&mut connection, &welcome, deadline).then_some((connection, role))
         }
-        Err(reply) => (reply, None),
-    };
-    write(connection, &reply, deadline).then_some(role)?
+        Err(reply) => {
+            say_farewell(connection, &reply);
+            None
+        }
+    }
 }
 
 impl Session<'_> {
-    /// Answers one line after the other. Returns whether an assignment could not be delivered.
-    fn talk(&mut self) -> bool {
+    /// Answers one line after the other. Returns whether an assignment could not be delivered, and what is to be said last.
+    fn talk(&mut self) -> (bool, Option<Reply>) {
         loop {
             let deadline = Instant::now() + Duration::from_millis(SILENCE_MS_MAX);
             let line = match self.connection.read_line(deadline) {
                 Ok(line) => line,
-                Err(error) => {
-                    if let Some(reply) = farewell_to(&error) {
-                        self.write(&reply);
-                    }
-                    return false;
-                }
+                Err(error) => return (false, farewell_to(&error)),
             };
             let _answering = self.shared.gate.enter();
             let (reply, then) = match decode_request(&line) {
@@ -132,7 +140,7 @@ impl Session<'_> {
             // A runner that died while it waited is given nothing: another can have the commit at once.
             let delivered = !(is_assignment && self.connection.has_ended()) && self.write(&reply);
             if !delivered || then == Then::End {
-                return is_assignment && !delivered;
+                return (is_assignment && !delivered, None);
             }
         }
     }
@@ -220,7 +228,9 @@ impl Session<'_> {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
                 refusal(Code::Malformed, "more output than an attempt may have")
             }
-            Err(error) => refusal(Code::Storage, format!("cannot keep output: {error}")),
+            Err(error) => {
+                refusal(Code::Storage, format!("the dispatcher cannot keep output: {error}"))
+            }
         }
     }
 
@@ -251,6 +261,11 @@ fn not_held() -> Reply {
 fn write(connection: &mut Connection, reply: &Reply, deadline: Instant) -> bool {
     let line = encode(reply).expect("the longest reply is far below a line's limit");
     connection.write_line(&line, deadline).is_ok()
+}
+
+fn say_farewell(connection: Connection, reply: &Reply) {
+    let line = encode(reply).expect("the longest reply is far below a line's limit");
+    connection.say_farewell(&line, Instant::now() + FAREWELL);
 }
 
 /// What is said to a peer whose line could not be read, where there is still somebody to hear it.

@@ -223,20 +223,41 @@ impl Store {
         attempt: Attempt,
         report: &Report,
     ) -> rusqlite::Result<()> {
-        report.units.iter().enumerate().try_for_each(|(position, unit)| {
+        let commit = commit.to_string();
+        report.units.iter().zip(0i64..).try_for_each(|(unit, position)| {
             self.execute(
-                "INSERT INTO units (commit_id, attempt, position, unit, outcome, exit, duration_ms) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO units (commit_id, attempt, position, unit, outcome, exit, \
+                                    duration_ms, passed, failed, skipped) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 params![
-                    commit.to_string(),
+                    commit,
                     attempt.0,
-                    position as i64,
+                    position,
                     unit.unit.as_str(),
                     unit.outcome.word(),
                     unit.exit,
-                    stored_number(unit.duration_ms)
+                    stored_number(unit.duration_ms),
+                    unit.counts.passed,
+                    unit.counts.failed,
+                    unit.counts.skipped
                 ],
-            )
+            )?;
+            unit.cases.iter().zip(0i64..).try_for_each(|(case, number)| {
+                self.execute(
+                    "INSERT INTO cases (commit_id, attempt, unit, position, name, outcome, \
+                                        duration_ms) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        commit,
+                        attempt.0,
+                        position,
+                        number,
+                        case.name.as_str(),
+                        case.outcome.word(),
+                        case.duration_ms.map(stored_number)
+                    ],
+                )
+            })
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pontus_proto::limits::VERSION;
-use pontus_proto::{BranchName, ProjectName, parse_duration};
+use pontus_proto::{BranchName, ProjectName, parse_address, parse_duration};
 
 /// Watches a clone: fetches what its origin has, never merges, and hands each branch's newest commit to the dispatcher.
 #[derive(Debug, Parser)]
@@ -20,7 +20,8 @@ pub struct Args {
         long,
         env = "PONTUS_DISPATCHER_SERVER",
         value_name = "HOST:PORT",
-        default_value = "localhost:8888"
+        default_value = "localhost:8888",
+        value_parser = parse_address
     )]
     pub dispatcher_server: String,
 

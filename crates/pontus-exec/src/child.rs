@@ -25,15 +25,15 @@ use crate::stop::Stop;
 
 /// How much is read at once, and all that is held of a child's output. It is a pipe's capacity on Linux, so that one
 /// turn of the loop takes all that an exited child left behind.
-const READ_BYTES: usize = 64 * 1024;
+pub(crate) const READ_BYTES: usize = 64 * 1024;
 
 /// How long the pipes are drained after the child has gone, for bytes of a process that left the group and keeps them
 /// open. It is not waited for: it would be for ever.
-const LEAK_WAIT: Duration = Duration::from_millis(200);
+pub(crate) const LEAK_WAIT: Duration = Duration::from_millis(200);
 
 /// How long KILL may take. It is nearly at once, except for a process in an uninterruptible sleep (a dead network
 /// disk) or one that has become another user; waiting for those would hang us.
-const KILL_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const KILL_WAIT: Duration = Duration::from_secs(10);
 
 /// How much of a file is looked at for the interpreter in its first line; the kernel itself looks at no more.
 const SHEBANG_BYTES: u64 = 256;
@@ -147,6 +147,14 @@ pub enum RunError {
         program: OsString,
         /// The process that is still there.
         pid: i32,
+    },
+    /// Its supervisor was gone before its end, so nobody saw how it ended; what of it could be found has been killed.
+    #[error("cannot tell how {program:?} ended: its supervisor {fate}")]
+    SupervisorLost {
+        /// As the job named it.
+        program: OsString,
+        /// What became of the supervisor.
+        fate: String,
     },
 }
 
@@ -337,13 +345,13 @@ impl Run<'_> {
 
 /// A child that has not been reaped, so that its id is still its own: signals to it and to its group cannot hit
 /// another. Dropped, it is killed and reaped.
-struct Held {
+pub(crate) struct Held {
     child: Option<Child>,
-    pid: Pid,
+    pub(crate) pid: Pid,
 }
 
 impl Held {
-    fn new(child: Child) -> Held {
+    pub(crate) fn new(child: Child) -> Held {
         let pid = Pid::from_child(&child);
         Held { child: Some(child), pid }
     }
@@ -360,7 +368,7 @@ impl Held {
 
     /// KILL, to the group and to a child that has left it. Errors say that nobody is there to be killed, or that we
     /// may not; the wait that follows finds out.
-    fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
         let _ = kill_process(self.pid, Signal::KILL);
     }
@@ -377,6 +385,25 @@ impl Held {
         child.wait()
     }
 
+    /// Lets go of a child that should have exited by now. None where it has not, or where its status is lost.
+    pub(crate) fn let_go(&mut self) -> Option<ExitStatus> {
+        match self.child.as_mut()?.try_wait() {
+            Ok(None) => self.leave_over(),
+            Ok(Some(status)) => {
+                self.child = None;
+                return Some(status);
+            }
+            // Somebody has had the kernel reap our children.
+            Err(_) => self.child = None,
+        }
+        None
+    }
+
+    /// Whether it has not been let go of, so that its id is its own.
+    pub(crate) fn is_held(&self) -> bool {
+        self.child.is_some()
+    }
+
     fn leave_over(&mut self) {
         if let Some(child) = self.child.take() {
             LEFT_OVER.lock().unwrap_or_else(PoisonError::into_inner).push(child);
@@ -388,7 +415,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         if self.child.is_some() {
             self.kill();
-            await_exit(self.pid);
+            await_exit(self.pid, KILL_WAIT);
             self.leave_over();
             reap_left_over();
         }
@@ -399,14 +426,14 @@ impl Drop for Held {
 /// stay zombies.
 static LEFT_OVER: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
-fn reap_left_over() {
+pub(crate) fn reap_left_over() {
     let mut children = LEFT_OVER.lock().unwrap_or_else(PoisonError::into_inner);
     children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
-/// Waits for a killed child, no longer than a kill may take.
-fn await_exit(pid: Pid) {
-    let until = Instant::now() + KILL_WAIT;
+/// Waits for the exit of a child that has not been reaped, no longer than `wait`.
+pub(crate) fn await_exit(pid: Pid, wait: Duration) {
+    let until = Instant::now() + wait;
     let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
     loop {
         let left = Timespec::try_from(until.saturating_duration_since(Instant::now())).ok();
@@ -424,11 +451,17 @@ fn end_of(status: ExitStatus) -> How {
     }
 }
 
-fn spawn(job: &Job) -> Result<(Held, Pipes), RunError> {
-    let failed = |source| RunError::Spawn { program: job.program.clone(), source };
+/// What starts `job`, except for its output.
+pub(crate) fn command(job: &Job) -> Command {
     let mut command = Command::new(&job.program);
     command.args(&job.args).current_dir(&job.dir).process_group(0).stdin(Stdio::null());
     command.env_clear().envs(job.env.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+fn spawn(job: &Job) -> Result<(Held, Pipes), RunError> {
+    let failed = |source| RunError::Spawn { program: job.program.clone(), source };
+    let mut command = command(job);
     let mut merged = None;
     if job.merge {
         let (reader, writer) = io::pipe().map_err(failed)?;
@@ -446,7 +479,7 @@ fn spawn(job: &Job) -> Result<(Held, Pipes), RunError> {
 }
 
 /// The system says "not found" of three different things; this finds out which.
-fn not_started(job: &Job, source: io::Error) -> RunError {
+pub(crate) fn not_started(job: &Job, source: io::Error) -> RunError {
     let program = job.program.clone();
     if !matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
         return RunError::Spawn { program, source };
@@ -473,7 +506,7 @@ fn interpreter_of(path: &std::path::Path) -> String {
     line.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
-fn lost(job: &Job, source: impl Into<io::Error>) -> RunError {
+pub(crate) fn lost(job: &Job, source: impl Into<io::Error>) -> RunError {
     RunError::Wait { program: job.program.clone(), source: source.into() }
 }
 

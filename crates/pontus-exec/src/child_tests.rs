@@ -243,7 +243,7 @@ fn what_outlived_kill_is_reaped_by_a_later_run() {
     let (mut held, _pipes) = spawn(&sh("exec sleep 1000")).unwrap();
     held.leave_over();
     held.kill();
-    await_exit(held.pid);
+    await_exit(held.pid, KILL_WAIT);
     see(&sh("exit 0"), &Stop::never());
     assert!(!std::path::Path::new(&format!("/proc/{}", held.pid.as_raw_nonzero())).exists());
 }

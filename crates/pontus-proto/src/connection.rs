@@ -1,7 +1,7 @@
 //! One TCP connection as lines in and lines out, each with an absolute deadline.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::limits::LINE_BYTES_MAX;
@@ -9,6 +9,9 @@ use crate::line::{LineBuffer, LineTooLong};
 
 /// How much is asked of the socket at once.
 const READ_BYTES: usize = 16 * 1024;
+
+/// How much is read and thrown away of a peer that goes on writing after our last word.
+const FAREWELL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why no line came.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +98,25 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Says a last line, and ends the connection so that the peer can hear it: a peer that is still writing would be cut off
+    /// by a connection that is closed with unread bytes in it, before it has read anything.
+    pub fn say_farewell(mut self, line: &[u8], deadline: Instant) {
+        let said =
+            self.write_line(line, deadline).and_then(|()| self.stream.shutdown(Shutdown::Write));
+        let mut piece = [0; READ_BYTES];
+        let mut unread_bytes_max = FAREWELL_BYTES_MAX;
+        while said.is_ok() && unread_bytes_max > 0 {
+            let Some(left) = time_left(deadline) else { return };
+            let limited = self.stream.set_read_timeout(Some(left));
+            match limited.and_then(|()| self.stream.read(&mut piece)) {
+                Ok(0) => return,
+                Ok(count) => unread_bytes_max = unread_bytes_max.saturating_sub(count),
+                Err(error) if is_passing(&error) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     /// Whether the peer is known to be gone already. Reads nothing and does not wait.

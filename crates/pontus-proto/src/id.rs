@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{NAME_BYTES_MAX, UNIT_BYTES_MAX};
+use crate::limits::{CASE_BYTES_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
 use crate::text::escaped;
 
 /// Text that is not the id or name it should be. Its message says which rule was broken.
@@ -168,6 +168,7 @@ name!(
     NAME_BYTES_MAX + 11,
     "One runner as the dispatcher numbers it: `oak/1`."
 );
+name!(CaseName, "case", CASE_BYTES_MAX, "One test inside a unit, as its tool names it.");
 name!(UnitName, "unit", UNIT_BYTES_MAX, "A unit's path in the repository: `tests/test_pass.py`.");
 
 /// 32 lower-case hex digits that a runner draws when it starts, so that it is known again after its connection

@@ -16,12 +16,12 @@ mod text;
 pub use client::{Client, ClientError, HangUp};
 pub use connection::{Connection, ReadError};
 pub use id::{
-    Attempt, BranchName, CommitId, HostName, InstanceId, InvalidId, ProjectName, RunnerName,
-    UnitName,
+    Attempt, BranchName, CaseName, CommitId, HostName, InstanceId, InvalidId, ProjectName,
+    RunnerName, UnitName,
 };
 pub use line::{LineBuffer, LineTooLong};
 pub use message::{
-    Bytes, Code, Counts, KNOWN_TYPES, Outcome, ParseError, Reply, Report, Request, Role,
-    UnitReport, Verdict, decode_reply, decode_request, encode,
+    Bytes, CaseOutcome, CaseReport, Code, Counts, KNOWN_TYPES, Outcome, ParseError, Reply, Report,
+    Request, Role, UnitReport, Verdict, decode_reply, decode_request, encode,
 };
-pub use text::{escaped, parse_duration, parse_size, seconds};
+pub use text::{escaped, parse_address, parse_duration, parse_size, seconds};

@@ -31,13 +31,19 @@ pub const NESTING_MAX: usize = 128;
 pub const NAME_BYTES_MAX: usize = 255;
 
 /// A unit's name: its path in the repository, in bytes of UTF-8.
-pub const UNIT_BYTES_MAX: usize = 400;
+pub const UNIT_BYTES_MAX: usize = 300;
 
 /// The reason of a verdict, in bytes of UTF-8. It has to fit on a line that people read.
 pub const REASON_BYTES_MAX: usize = 1_000;
 
-/// Units of one report. With the longest names, a report of so many still fits into a line.
+/// Units of one report. With the longest names, a report of so many still fits into a line, if JSON escapes none of them.
 pub const UNITS_MAX: usize = 2_000;
+
+/// Cases of one report that are named; all are counted.
+pub const CASES_MAX: usize = 10_000;
+
+/// A case's name, in bytes of UTF-8.
+pub const CASE_BYTES_MAX: usize = 400;
 
 /// Skipped commits of one submission. The oldest beyond it are not named.
 pub const SKIPPED_MAX: usize = 1_000;

@@ -7,9 +7,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::{
-    Attempt, BranchName, CommitId, HostName, InstanceId, ProjectName, RunnerName, UnitName,
+    Attempt, BranchName, CaseName, CommitId, HostName, InstanceId, ProjectName, RunnerName,
+    UnitName,
 };
-use crate::limits::{LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX, UNITS_MAX};
+use crate::limits::{
+    CASES_MAX, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX, UNITS_MAX,
+};
 use crate::line::LineTooLong;
 use crate::text::escaped;
 
@@ -278,6 +281,46 @@ pub struct UnitReport {
     pub exit: Option<i32>,
     /// How long it ran, in milliseconds.
     pub duration_ms: u64,
+    /// What was counted in it.
+    pub counts: Counts,
+    /// Its cases, where its output names them and they fit; the counts hold for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<CaseReport>,
+}
+
+/// What came of one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseReport {
+    /// As its tool names it.
+    pub name: CaseName,
+    /// How it ended.
+    pub outcome: CaseOutcome,
+    /// How long it ran, in milliseconds, where its tool says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// How one case ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseOutcome {
+    /// It said yes.
+    Passed,
+    /// It said no, or broke.
+    Failed,
+    /// It was not run, or its failure was expected.
+    Skipped,
+}
+
+impl CaseOutcome {
+    /// The word in results, in the database and in the protocol.
+    pub fn word(self) -> &'static str {
+        match self {
+            CaseOutcome::Passed => "passed",
+            CaseOutcome::Failed => "failed",
+            CaseOutcome::Skipped => "skipped",
+        }
+    }
 }
 
 /// Raw bytes, base64 on the wire: a test may print anything.
@@ -381,6 +424,8 @@ fn check_limits(request: &Request) -> Result<(), ParseError> {
         Request::Report { report, .. } => {
             let reason = report.reason.as_deref().unwrap_or_default();
             at_most("units", report.units.len(), UNITS_MAX)?;
+            let cases = report.units.iter().map(|unit| unit.cases.len()).sum();
+            at_most("cases", cases, CASES_MAX)?;
             at_most("bytes of reason", reason.len(), REASON_BYTES_MAX)?;
             if reason.chars().any(char::is_control) {
                 return Err(ParseError::new(Code::Malformed, "a reason is one line"));
@@ -471,6 +516,8 @@ mod tests {
             outcome: Outcome::TimedOut,
             exit: Some(i32::MIN),
             duration_ms: u64::MAX,
+            counts: Counts { passed: u32::MAX, failed: u32::MAX, skipped: u32::MAX },
+            cases: Vec::new(),
         };
         let report = Report {
             verdict: Verdict::TimedOut,

@@ -37,6 +37,18 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     parse_quantity(text, &units).ok_or_else(|| "a size is written 64KiB or 16MiB".to_owned())
 }
 
+/// Checks that `text` is `HOST:PORT`, and gives it back. Whether there is such a host is asked at each dial.
+///
+/// # Errors
+/// One sentence for the person who typed it.
+pub fn parse_address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
+        Some(port) if port > 0 => Ok(text.to_owned()),
+        _ => Err("an address is written HOST:PORT, as in localhost:8888".to_owned()),
+    }
+}
+
 /// A whole number with the first of `units` that it ends with, as a multiple of the smallest one.
 fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, factor) =
@@ -69,6 +81,16 @@ mod tests {
         assert_eq!(parse_size("10B"), Ok(10));
         assert!(parse_size("16MB").is_err());
         assert!(parse_size("99999999999GiB").is_err());
+    }
+
+    #[test]
+    fn addresses() {
+        for text in ["localhost:8888", "127.0.0.1:1", "[::1]:8888"] {
+            assert_eq!(parse_address(text), Ok(text.to_owned()));
+        }
+        for text in ["", "localhost", ":8888", "localhost:", "localhost:0", "localhost:22x"] {
+            assert!(parse_address(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pontus_proto::limits::{ATTEMPT_BYTES_MAX, VERSION};
-use pontus_proto::{HostName, ProjectName, parse_duration, parse_size};
+use pontus_proto::{HostName, ProjectName, parse_address, parse_duration, parse_size};
 
 /// Tests commits: checks each out beside the clone, runs what git tracks in its tests/, and reports to the dispatcher. The
 /// clone's own work tree and branches are never touched.
@@ -21,7 +21,8 @@ pub struct Args {
         long,
         env = "PONTUS_DISPATCHER_SERVER",
         value_name = "HOST:PORT",
-        default_value = "localhost:8888"
+        default_value = "localhost:8888",
+        value_parser = parse_address
     )]
     pub dispatcher_server: String,
 
@@ -45,6 +46,15 @@ pub struct Args {
     /// How long one file of tests/ may take
     #[arg(long, env = "PONTUS_UNIT_TIMEOUT", default_value = "10m", value_parser = parse_duration)]
     pub unit_timeout: Duration,
+
+    /// Leave when so many commits have been tested
+    #[arg(long, env = "PONTUS_MAX_COMMITS", value_name = "N",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_commits: Option<u64>,
+
+    /// Leave when there was nothing to test for so long
+    #[arg(long, env = "PONTUS_IDLE_EXIT", value_name = "DURATION", value_parser = parse_duration)]
+    pub idle_exit: Option<Duration>,
 
     /// How much output of a commit is kept, half of it from the beginning and half from the end
     #[arg(long, env = "PONTUS_OUTPUT_LIMIT", default_value = "16MiB", value_parser = output_limit)]

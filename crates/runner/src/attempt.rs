@@ -1,6 +1,7 @@
 //! One attempt, tested from checkout to report. It runs on a thread of its own and knows nothing of the dispatcher.
 
 use std::ffi::OsString;
+use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,11 @@ use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Repor
 use crate::checkout::Checkout;
 use crate::clone::Clone;
 use crate::config::Limits;
+use crate::setup::Setup;
 use crate::spool::Writer;
 use crate::suite::{self, Unit};
 use crate::summary;
-use crate::unit::{self, UnitEnd};
+use crate::unit::{self, Surroundings, UnitEnd};
 
 /// What the dispatcher wants tested.
 #[derive(Debug, Clone)]
@@ -98,10 +100,10 @@ impl Tester {
 
     fn prepare(&self, commit: CommitId, patience: &Patience<'_>) -> Result<Vec<Unit>, String> {
         self.clone.bring(commit, patience)?;
-        let tracked = self.clone.tests_of(commit, patience)?;
-        let units = suite::units(&tracked)?;
         self.checkout.update(commit, patience)?;
-        Ok(units)
+        let tests = self.clone.tests_of(commit, patience)?;
+        let text = |path: &str| fs::read_to_string(self.checkout.tree().join(path)).ok();
+        suite::units(&tests, &Setup::of(&tests, text))
     }
 
     fn run_units(
@@ -112,6 +114,7 @@ impl Tester {
         writer: &mut Writer,
     ) -> Report {
         let env = self.environment(assignment);
+        let surroundings = Surroundings { tree: self.checkout.tree(), env: &env, stop: &self.stop };
         let mut ends: Vec<UnitEnd> = Vec::new();
         for unit in units {
             let left = assignment.timeout.saturating_sub(started.elapsed());
@@ -122,8 +125,7 @@ impl Tester {
             if !ends.is_empty() {
                 writer.write(b"\n");
             }
-            let tree = self.checkout.tree();
-            ends.push(unit::run(unit, tree, &env, timeout, &self.stop, writer));
+            ends.push(unit::run(unit, &surroundings, timeout, writer));
         }
         let took = started.elapsed();
         let timeout = Some(assignment.timeout).filter(|timeout| took >= *timeout);

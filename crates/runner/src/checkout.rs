@@ -4,15 +4,26 @@
 //! of their own, written anew for each commit: it shares objects with the clone and nothing else, so whatever a test does
 //! to it is gone with the next commit, and never reaches the clone.
 
-use std::fs;
-use std::io;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use log::warn;
-use pontus_exec::{Git, GitError};
+use pontus_exec::{Git, GitError, Job, Stop};
 use pontus_proto::CommitId;
 
 use crate::attempt::Patience;
+
+/// Where a repository lists what is kept from one commit to the next, in patterns like those of a `.gitignore`.
+const KEEP_LIST: &str = "tests/.pontus-keep";
+
+/// More than anybody needs, and little enough for a command line.
+const KEEP_LIST_BYTES_MAX: u64 = 16 * 1024;
+
+/// How long removing a tree may take that is too deep for us.
+const REMOVAL: Duration = Duration::from_secs(600);
 
 /// One checkout.
 #[derive(Debug)]
@@ -61,8 +72,17 @@ impl Checkout {
         let git = self.git(patience);
         remove(&self.tree.join(".git")).map_err(cannot)?;
         git.checkout(&commit.to_string()).map_err(failed)?;
-        git.clean().map_err(failed)?;
+        git.clean(&self.kept()).map_err(failed)?;
         self.plant(commit).map_err(cannot)
+    }
+
+    /// What the repository wants to find again: build caches, most likely. It lists them in the commit that is checked out.
+    fn kept(&self) -> Vec<String> {
+        let mut text = String::new();
+        let list = File::open(self.tree.join(KEEP_LIST));
+        // One that is no text keeps nothing.
+        list.and_then(|list| list.take(KEEP_LIST_BYTES_MAX).read_to_string(&mut text)).ok();
+        patterns(&text)
     }
 
     /// Writes the repository that the tests see. Without one, a `git` in a test would find the clone that all of this lies in.
@@ -100,12 +120,71 @@ fn failed(error: GitError) -> String {
     format!("checkout failed: {error}")
 }
 
+/// The patterns of a list: its lines, without empty ones and remarks.
+fn patterns(text: &str) -> Vec<String> {
+    let is_pattern = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    text.lines().map(str::trim_end).filter(is_pattern).map(str::to_owned).collect()
+}
+
+/// Removes a file, a link or a whole folder, where there is one.
 fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path).or_else(|_| remove_stubborn(path)),
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };
     removed
         .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// Removes a folder that a test has made too deep for open descriptors and paths, or read-only: the system's own tools can.
+fn remove_stubborn(path: &Path) -> io::Result<()> {
+    for (program, args) in [("chmod", ["-R", "u+rwX"].as_slice()), ("rm", &["-r", "-f"])] {
+        let job = Job {
+            program: program.into(),
+            args: args
+                .iter()
+                .map(OsStr::new)
+                .chain([OsStr::new("--"), path.as_os_str()])
+                .map(OsStr::to_owned)
+                .collect(),
+            dir: "/".into(),
+            env: std::env::vars_os().collect(),
+            timeout: REMOVAL,
+            grace: Duration::ZERO,
+            merge: true,
+        };
+        let ended = pontus_exec::run(&job, &Stop::never(), &mut |_, _| {});
+        ended.map_err(io::Error::other)?;
+    }
+    // Whatever rm could not do, this says why.
+    match fs::symlink_metadata(path) {
+        Ok(_) => fs::remove_dir_all(path),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_patterns_and_remarks() {
+        let text = "# caches\ntarget/\n\n  \n/node_modules\n*.o  \n";
+        assert_eq!(patterns(text), ["target/", "/node_modules", "*.o"]);
+        assert!(patterns("").is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_is_very_deep_can_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("deep");
+        let dig = "import os, sys\nos.mkdir(sys.argv[1]); os.chdir(sys.argv[1])\n\
+                   for _ in range(5000): os.mkdir('d'); os.chdir('d')\n";
+        let status = std::process::Command::new("python3").arg("-c").arg(dig).arg(&deep).status();
+        assert!(status.unwrap().success());
+        remove(&deep).unwrap();
+        assert!(!deep.exists());
+        remove(&deep).unwrap();
+    }
 }

@@ -65,7 +65,8 @@ impl Clone {
     }
 }
 
-/// Not every server gives out a commit by its id; a branch it always does.
+/// The commit and, in the same breath, all branches: other slots are about to ask for what is on them. Not every server gives out
+/// a commit by its id; its branches it always does.
 fn fetch(git: &Git, id: &str) -> Result<(), GitError> {
-    git.fetch_commit(id).or_else(|_| git.fetch_heads(FETCHED))
+    git.fetch_commit_and_heads(id, FETCHED).or_else(|_| git.fetch_heads(FETCHED))
 }

@@ -21,8 +21,12 @@ pub struct Config {
     pub slots: u32,
     /// The clones.
     pub clones: Vec<CloneConfig>,
-    /// What holds for each unit.
+    /// What holds for each attempt.
     pub limits: Limits,
+    /// Leave after so many commits, of all slots together.
+    pub commits_max: Option<u64>,
+    /// Leave after so long without one.
+    pub idle_max: Option<Duration>,
 }
 
 /// One clone to take commits from.
@@ -66,6 +70,8 @@ impl TryFrom<Args> for Config {
             dispatcher: args.dispatcher_server,
             slots: args.slots,
             clones,
+            commits_max: args.max_commits,
+            idle_max: args.idle_exit,
             limits: Limits { unit_timeout: args.unit_timeout, output_bytes_max: args.output_limit },
         })
     }

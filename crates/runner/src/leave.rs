@@ -62,9 +62,10 @@ impl Leave {
         self.state().idle.remove(&slot);
     }
 
-    fn raise(&self, hurry: Hurry) {
+    /// Tells everybody that there is as much of a hurry as this, if not more.
+    pub fn raise(&self, hurry: Hurry) {
         let mut state = self.state();
-        state.hurry = hurry;
+        state.hurry = state.hurry.max(hurry);
         state.idle.values().for_each(HangUp::now);
         state.bells.iter().for_each(|bell| bell.ring());
     }

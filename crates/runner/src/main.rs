@@ -7,18 +7,22 @@
 mod args;
 mod attempt;
 mod bell;
+mod cases;
 mod checkout;
 mod clone;
+mod command;
 mod config;
 mod delivery;
 mod exit;
 mod leave;
 mod link;
 mod serve;
+mod setup;
 mod slot;
 mod spool;
 mod suite;
 mod summary;
+mod term;
 mod unit;
 mod work;
 
@@ -27,6 +31,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if let Some(code) = pontus_exec::supervise_if_asked() {
+        return code;
+    }
     let args = args::Args::parse();
     let filter = env_logger::Env::default().default_filter_or("info");
     env_logger::Builder::from_env(filter).init();

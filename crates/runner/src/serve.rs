@@ -13,8 +13,9 @@ use crate::clone::Clone;
 use crate::config::{CloneConfig, Config};
 use crate::leave::{self, Leave};
 use crate::link::{Identity, Link};
-use crate::slot::Slot;
+use crate::slot::{Common, Slot};
 use crate::spool;
+use crate::term::Term;
 use crate::work::Place;
 
 /// Runs until a signal says leave.
@@ -23,16 +24,25 @@ use crate::work::Place;
 /// Where it cannot start.
 pub fn serve(config: Config) -> Result<()> {
     let leave = Arc::new(Leave::default());
+    let term = Arc::new(Term::new(config.commits_max));
     let mut slots = Vec::new();
     for clone in &config.clones {
         let shared = Arc::new(Clone::new(clone.git.clone()));
         for _ in 0..config.slots {
-            slots.push(slot(slots.len(), &config, clone, Arc::clone(&shared), Arc::clone(&leave))?);
+            let common = Common {
+                clone: Arc::clone(&shared),
+                leave: Arc::clone(&leave),
+                term: Arc::clone(&term),
+            };
+            slots.push(slot(slots.len(), &config, clone, common)?);
         }
         let (project, folder) = (&clone.project, clone.work_dir.display());
         info!("testing {project} in {folder}, for {}", config.dispatcher);
     }
-    leave::on_signals(leave)?;
+    leave::on_signals(Arc::clone(&leave))?;
+    if let Some(idle_max) = config.idle_max {
+        term.watch(idle_max, leave)?;
+    }
     let spawn = |slot: Slot| {
         let name = format!("slot-{}", slot.number);
         thread::Builder::new().name(name).spawn(move || slot.run()).context("cannot start a thread")
@@ -44,16 +54,10 @@ pub fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn slot(
-    number: usize,
-    config: &Config,
-    clone: &CloneConfig,
-    shared: Arc<Clone>,
-    leave: Arc<Leave>,
-) -> Result<Slot> {
+fn slot(number: usize, config: &Config, clone: &CloneConfig, common: Common) -> Result<Slot> {
     let place = Place::take(&clone.work_dir)?;
     let bell = Arc::new(Bell::default());
-    leave.tell(Arc::clone(&bell));
+    common.leave.tell(Arc::clone(&bell));
     let identity = Identity {
         dispatcher: config.dispatcher.clone(),
         name: config.name.clone(),
@@ -65,11 +69,10 @@ fn slot(
         number,
         link: Link::new(identity),
         place,
-        clone: shared,
+        common,
         checkout: Arc::new(checkout),
         project: clone.project.clone(),
         limits: config.limits,
-        leave,
         bell,
         disk_trouble: false,
     })

@@ -17,6 +17,7 @@ use crate::delivery::{self, Next};
 use crate::leave::{Hurry, Leave};
 use crate::link::Link;
 use crate::spool::{self, Reader, Writer};
+use crate::term::Term;
 use crate::work::Place;
 
 /// How long to leave a disk alone that did not do its work, the dispatcher's or our own.
@@ -31,20 +32,29 @@ pub struct Slot {
     pub link: Link,
     /// On the disk.
     pub place: Place,
-    /// Where commits come from.
-    pub clone: Arc<Clone>,
-    /// Where they are checked out.
+    /// What it shares with the others.
+    pub common: Common,
+    /// Where commits are checked out.
     pub checkout: Arc<Checkout>,
     /// Whose they are.
     pub project: pontus_proto::ProjectName,
     /// What each attempt may use.
     pub limits: Limits,
-    /// Whether the user wants us to leave.
-    pub leave: Arc<Leave>,
     /// Rung when anything changes that this slot waits for.
     pub bell: Arc<Bell>,
     /// Whether it was said that our disk takes nothing.
     pub disk_trouble: bool,
+}
+
+/// What the slots of a process share.
+#[derive(Debug)]
+pub struct Common {
+    /// Where commits come from.
+    pub clone: Arc<Clone>,
+    /// Whether the user wants us to leave.
+    pub leave: Arc<Leave>,
+    /// When we leave without being asked to.
+    pub term: Arc<Term>,
 }
 
 /// How an attempt left this slot.
@@ -71,7 +81,7 @@ impl Slot {
     /// Runs until the user wants it to leave.
     pub fn run(mut self) {
         self.deliver_leftover();
-        while self.leave.hurry() == Hurry::None {
+        while self.common.leave.hurry() == Hurry::None {
             if !self.link.dial() {
                 self.bell.wait_until(self.link.next_dial());
                 continue;
@@ -81,8 +91,16 @@ impl Slot {
                 self.pause();
                 continue;
             };
-            if let Some(assignment) = self.wait_for_work() {
-                self.take_on(&assignment, writer);
+            if !self.common.term.take() {
+                return;
+            }
+            match self.wait_for_work() {
+                Some(assignment) => {
+                    self.common.term.begin();
+                    self.take_on(&assignment, writer);
+                    self.common.term.end();
+                }
+                None => self.common.term.put_back(),
             }
         }
     }
@@ -110,7 +128,7 @@ impl Slot {
     /// Waits a while, unless the user is in a hurry. Other news has to wait as well.
     fn pause(&self) {
         let until = Instant::now() + DISK_PAUSE;
-        while Instant::now() < until && self.leave.hurry() == Hurry::None {
+        while Instant::now() < until && self.common.leave.hurry() == Hurry::None {
             self.bell.wait_until(until);
         }
     }
@@ -118,12 +136,12 @@ impl Slot {
     /// One long poll.
     fn wait_for_work(&mut self) -> Option<Assignment> {
         if let Some(hang_up) = self.link.hang_up()
-            && !self.leave.begin_idle(self.number, hang_up)
+            && !self.common.leave.begin_idle(self.number, hang_up)
         {
             return None;
         }
         let reply = self.link.ask(&Request::Ready {});
-        self.leave.end_idle(self.number);
+        self.common.leave.end_idle(self.number);
         match reply {
             Ok(Reply::Assigned { commit, attempt, branch, timeout_ms }) => {
                 let timeout = Duration::from_millis(timeout_ms);
@@ -142,7 +160,7 @@ impl Slot {
     }
 
     fn take_on(&mut self, assignment: &Assignment, writer: Writer) {
-        if self.leave.hurry() > Hurry::None {
+        if self.common.leave.hurry() > Hurry::None {
             return self.give_back(assignment);
         }
         match self.test(assignment, writer) {
@@ -163,7 +181,7 @@ impl Slot {
         let reader = writer.reader();
         let stop = Stop::new()?;
         let tester = Tester {
-            clone: Arc::clone(&self.clone),
+            clone: Arc::clone(&self.common.clone),
             checkout: Arc::clone(&self.checkout),
             project: self.project.clone(),
             instance: self.link.instance().clone(),
@@ -186,7 +204,7 @@ impl Slot {
         let mut beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
         loop {
             let progress = reader.progress();
-            if self.leave.hurry() == Hurry::Now && progress.report.is_none() {
+            if self.common.leave.hurry() == Hurry::Now && progress.report.is_none() {
                 stop.now();
             }
             if stop.is_set() && progress.report.is_some() {
@@ -196,7 +214,7 @@ impl Slot {
             }
             if !self.link.is_up() {
                 if !self.link.dial() {
-                    if self.leave.hurry() > Hurry::None && progress.report.is_some() {
+                    if self.common.leave.hurry() > Hurry::None && progress.report.is_some() {
                         return End::Kept;
                     }
                     self.bell.wait_until(self.link.next_dial());

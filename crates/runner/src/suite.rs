@@ -1,11 +1,12 @@
 //! What is run, given what git tracks in `tests/`: a pure decision.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pontus_exec::{Mode, Tracked};
 use pontus_proto::UnitName;
 use pontus_proto::limits::UNITS_MAX;
+
+use crate::setup::Setup;
 
 /// One process to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,36 +30,52 @@ pub enum Kind {
     UnittestModule,
     /// Python's unittest, found in its folder, so that it can import its neighbours.
     UnittestFile,
+    /// Python's pytest.
+    Pytest,
+    /// An integration test of a cargo package, by its target's name.
+    CargoTest,
+    /// Bats.
+    Bats,
+    /// A script that prints TAP: by its `#!` line, else perl.
+    Tap,
+    /// Node's own test runner.
+    NodeTest,
+    /// A folder of Go tests.
+    GoTest,
 }
 
 /// The units of a commit, in the order of their names.
 ///
 /// # Errors
 /// One sentence for the verdict: there are none, or something about them cannot be told to anybody.
-pub fn units(tracked: &[Tracked]) -> Result<Vec<Unit>, String> {
+pub fn units(tracked: &[Tracked], setup: &Setup) -> Result<Vec<Unit>, String> {
     let is_suite =
         |file: &&Tracked| file.path == Path::new("tests/run") && file.mode == Mode::Executable;
     if let Some(suite) = tracked.iter().find(is_suite) {
         return Ok(vec![unit(&suite.path, Kind::Executable)?]);
     }
-    let packages: BTreeSet<&Path> = tracked
-        .iter()
-        .filter(|file| file.path.ends_with("__init__.py"))
-        .filter_map(|file| file.path.parent())
-        .collect();
     let mut units = Vec::new();
-    for file in tracked {
-        if let Some(kind) = kind(file, &packages) {
-            units.push(unit(&file.path, kind)?);
+    for file in tracked.iter().filter(|file| file.path.starts_with("tests")) {
+        if let Some(kind) = kind(file, setup) {
+            units.push(unit(unit_path(&file.path, kind), kind)?);
         }
     }
     units.sort_by(|a, b| a.name.cmp(&b.name));
+    // Several files of one folder are one unit for Go.
+    units.dedup();
     match units.len() {
         0 => Err("no tests".to_owned()),
         count if count > UNITS_MAX => {
             Err(format!("{count} files of tests are more than {UNITS_MAX}: give them a tests/run"))
         }
         _ => Ok(units),
+    }
+}
+
+fn unit_path(file: &Path, kind: Kind) -> &Path {
+    match kind {
+        Kind::GoTest => file.parent().unwrap_or(file),
+        _ => file,
     }
 }
 
@@ -69,16 +86,24 @@ fn unit(path: &Path, kind: Kind) -> Result<Unit, String> {
     Ok(Unit { name, path: path.to_owned(), kind })
 }
 
-fn kind(file: &Tracked, packages: &BTreeSet<&Path>) -> Option<Kind> {
+/// The first row of the contract's table that a file matches.
+fn kind(file: &Tracked, setup: &Setup) -> Option<Kind> {
     let name = file.path.file_name()?.to_string_lossy();
     let folder = file.path.parent()?;
     let is_direct = folder == Path::new("tests");
-    if matches!(file.mode, Mode::Submodule) {
+    if file.mode == Mode::Submodule {
         return None;
     }
     if is_python_test(&name) {
-        let in_package = packages.contains(folder);
-        return Some(if in_package { Kind::UnittestModule } else { Kind::UnittestFile });
+        return Some(python_kind(folder, setup));
+    }
+    if setup.cargo_package && is_cargo_test(&file.path) {
+        return Some(Kind::CargoTest);
+    }
+    if let Some(kind) =
+        kind_by_ending(&name).filter(|kind| *kind != Kind::GoTest || setup.go_module)
+    {
+        return Some(kind);
     }
     match file.mode {
         Mode::Executable if is_direct => Some(Kind::Executable),
@@ -87,9 +112,39 @@ fn kind(file: &Tracked, packages: &BTreeSet<&Path>) -> Option<Kind> {
     }
 }
 
+fn python_kind(folder: &Path, setup: &Setup) -> Kind {
+    match (setup.pytest, setup.python_packages.contains(folder)) {
+        (true, _) => Kind::Pytest,
+        (false, true) => Kind::UnittestModule,
+        (false, false) => Kind::UnittestFile,
+    }
+}
+
+fn kind_by_ending(name: &str) -> Option<Kind> {
+    let endings = [
+        (".bats", Kind::Bats),
+        (".t", Kind::Tap),
+        (".test.js", Kind::NodeTest),
+        (".test.mjs", Kind::NodeTest),
+        (".test.cjs", Kind::NodeTest),
+        ("_test.go", Kind::GoTest),
+    ];
+    endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, kind)| kind)
+}
+
 fn is_python_test(name: &str) -> bool {
     name.strip_suffix(".py")
         .is_some_and(|stem| stem.starts_with("test_") || stem.ends_with("_test"))
+}
+
+/// What cargo itself finds: `tests/NAME.rs` and `tests/NAME/main.rs`.
+fn is_cargo_test(path: &Path) -> bool {
+    let parts: Vec<_> = path.iter().collect();
+    match parts.as_slice() {
+        [_, file] => Path::new(file).extension().is_some_and(|ending| ending == "rs"),
+        [_, _, file] => *file == "main.rs",
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -107,40 +162,67 @@ mod tests {
         Tracked { mode, path: PathBuf::from(path) }
     }
 
-    fn names(listing: &[&str]) -> Result<Vec<(String, Kind)>, String> {
+    fn names_in(setup: &Setup, listing: &[&str]) -> Result<Vec<(String, Kind)>, String> {
         let listing: Vec<_> = listing.iter().map(|line| tracked(line)).collect();
-        Ok(units(&listing)?.into_iter().map(|unit| (unit.name.to_string(), unit.kind)).collect())
+        let units = units(&listing, setup)?;
+        Ok(units.into_iter().map(|unit| (unit.name.to_string(), unit.kind)).collect())
     }
 
-    /// Each line: what git tracks, and what it becomes.
+    fn names(listing: &[&str]) -> Result<Vec<(String, Kind)>, String> {
+        names_in(&Setup::default(), listing)
+    }
+
+    /// Each line: what git tracks, and what it becomes in a repository that is set up for nothing, and for all.
     #[test]
     fn each_row_of_the_table() {
-        use Kind::{Executable, Script, UnittestFile};
+        use Kind::{
+            Bats, CargoTest, Executable, GoTest, NodeTest, Pytest, Script, Tap, UnittestFile,
+        };
         let rows = [
-            ("file tests/test_a.py", Some(UnittestFile)),
-            ("exec tests/test_a.py", Some(UnittestFile)),
-            ("file tests/a_test.py", Some(UnittestFile)),
-            ("file tests/deep/er/test_a.py", Some(UnittestFile)),
-            ("link tests/test_a.py", Some(UnittestFile)),
-            ("file tests/helper.py", None),
-            ("file tests/mytest.py", None),
-            ("file tests/a.sh", Some(Script)),
-            ("exec tests/a.sh", Some(Executable)),
-            ("file tests/deep/a.sh", None),
-            ("exec tests/deep/a.sh", None),
-            ("exec tests/check", Some(Executable)),
-            ("file tests/check", None),
-            ("link tests/check", None),
-            ("file tests/run", None),
-            ("dir tests/vendored", None),
+            ("file tests/test_a.py", Some(UnittestFile), Some(Pytest)),
+            ("exec tests/test_a.py", Some(UnittestFile), Some(Pytest)),
+            ("file tests/a_test.py", Some(UnittestFile), Some(Pytest)),
+            ("file tests/deep/er/test_a.py", Some(UnittestFile), Some(Pytest)),
+            ("link tests/test_a.py", Some(UnittestFile), Some(Pytest)),
+            ("file tests/helper.py", None, None),
+            ("file tests/mytest.py", None, None),
+            ("file src/test_a.py", None, None),
+            ("file tests/a.rs", None, Some(CargoTest)),
+            ("file tests/a/main.rs", None, Some(CargoTest)),
+            ("file tests/a/mod.rs", None, None),
+            ("file tests/a/b/main.rs", None, None),
+            ("file tests/a.bats", Some(Bats), Some(Bats)),
+            ("exec tests/deep/a.bats", Some(Bats), Some(Bats)),
+            ("file tests/a.t", Some(Tap), Some(Tap)),
+            ("exec tests/deep/a.t", Some(Tap), Some(Tap)),
+            ("file tests/a.test.js", Some(NodeTest), Some(NodeTest)),
+            ("file tests/deep/a.test.mjs", Some(NodeTest), Some(NodeTest)),
+            ("file tests/a.test.cjs", Some(NodeTest), Some(NodeTest)),
+            ("file tests/a.test.ts", None, None),
+            ("file tests/a.js", None, None),
+            ("file tests/a.sh", Some(Script), Some(Script)),
+            ("exec tests/a.sh", Some(Executable), Some(Executable)),
+            ("file tests/deep/a.sh", None, None),
+            ("exec tests/deep/a.sh", None, None),
+            ("exec tests/check", Some(Executable), Some(Executable)),
+            ("file tests/check", None, None),
+            ("link tests/check", None, None),
+            ("file tests/run", None, None),
+            ("dir tests/vendored", None, None),
         ];
-        for (line, kind) in rows {
-            let expected: Result<Vec<_>, _> = match kind {
+        let all = Setup { pytest: true, cargo_package: true, go_module: true, ..Setup::default() };
+        for (line, plain, set_up) in rows {
+            let expected = |kind: Option<Kind>| match kind {
                 Some(kind) => Ok(vec![(line.split_once(' ').unwrap().1.to_owned(), kind)]),
                 None => Err("no tests".to_owned()),
             };
-            assert_eq!(names(&[line]), expected, "{line}");
+            assert_eq!(names(&[line]), expected(plain), "{line}");
+            assert_eq!(names_in(&all, &[line]), expected(set_up), "{line}");
         }
+        let go = ["file tests/x/a_test.go", "file tests/x/b_test.go", "file tests/c_test.go"];
+        let folders = vec![("tests".to_owned(), GoTest), ("tests/x".to_owned(), GoTest)];
+        assert_eq!(names_in(&all, &go), Ok(folders));
+        assert_eq!(names(&go), Err("no tests".to_owned()));
     }
 
     #[test]
@@ -151,12 +233,13 @@ mod tests {
 
     #[test]
     fn a_test_in_a_package_is_a_module() {
-        let listing = ["file tests/__init__.py", "file tests/test_a.py", "file tests/x/test_b.py"];
+        let setup = Setup { python_packages: ["tests".into()].into(), ..Setup::default() };
         let expected = vec![
             ("tests/test_a.py".to_owned(), Kind::UnittestModule),
             ("tests/x/test_b.py".to_owned(), Kind::UnittestFile),
         ];
-        assert_eq!(names(&listing), Ok(expected));
+        let listing = ["file tests/test_a.py", "file tests/x/test_b.py"];
+        assert_eq!(names_in(&setup, &listing), Ok(expected));
     }
 
     #[test]

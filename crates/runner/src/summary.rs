@@ -5,21 +5,21 @@ use std::time::Duration;
 use pontus_proto::limits::REASON_BYTES_MAX;
 use pontus_proto::{Counts, Outcome, Report, Verdict, escaped};
 
+use crate::cases;
 use crate::unit::UnitEnd;
 
 /// The report of an attempt that ran its units; `timeout` where the attempt as a whole ran out of time.
 ///
 /// A test that said no outweighs all else: nothing that went wrong beside it can make the commit good.
 pub fn of_units(ends: Vec<UnitEnd>, timeout: Option<Duration>, took: Duration) -> Report {
-    let count = |outcomes: &[Outcome]| {
-        let counted = ends.iter().filter(|end| outcomes.contains(&end.report.outcome)).count();
-        u32::try_from(counted).unwrap_or(u32::MAX)
-    };
-    let counts = Counts {
-        passed: count(&[Outcome::Passed]),
-        failed: count(&[Outcome::Failed, Outcome::TimedOut]),
-        skipped: count(&[Outcome::Skipped]),
-    };
+    let counts = ends.iter().fold(Counts::default(), |sum, end| {
+        let counts = end.report.counts;
+        Counts {
+            passed: sum.passed.saturating_add(counts.passed),
+            failed: sum.failed.saturating_add(counts.failed),
+            skipped: sum.skipped.saturating_add(counts.skipped),
+        }
+    });
     let first = |outcome| ends.iter().find(|end| end.report.outcome == outcome);
     let why = |end: &UnitEnd| end.why.clone();
     let (verdict, reason) = if first(Outcome::Failed).is_some() {
@@ -34,7 +34,9 @@ pub fn of_units(ends: Vec<UnitEnd>, timeout: Option<Duration>, took: Duration) -
         (Verdict::Passed, None)
     };
     let units = ends.into_iter().map(|end| end.report).collect();
-    report(verdict, reason, counts, took, units)
+    let mut report = report(verdict, reason, counts, took, units);
+    cases::fit(&mut report);
+    report
 }
 
 /// The report of an attempt that did not come to its units.
@@ -79,6 +81,8 @@ mod tests {
                 outcome: *outcome,
                 exit: None,
                 duration_ms: 1,
+                counts: Counts::default(),
+                cases: Vec::new(),
             },
             why: Some(format!("why {number}")),
         };
@@ -103,19 +107,22 @@ mod tests {
     }
 
     #[test]
-    fn what_timed_out_counts_as_failed() {
-        let end = |outcome| UnitEnd {
+    fn the_counts_are_those_of_all_units() {
+        let end = |counts| UnitEnd {
             report: UnitReport {
                 unit: "tests/a".parse().unwrap(),
-                outcome,
+                outcome: Outcome::Passed,
                 exit: None,
                 duration_ms: 1,
+                counts,
+                cases: Vec::new(),
             },
             why: None,
         };
-        let ends = [Outcome::Passed, Outcome::TimedOut, Outcome::Failed, Outcome::Skipped];
-        let report = of_units(ends.map(end).into(), None, Duration::ZERO);
-        assert_eq!(report.counts, Counts { passed: 1, failed: 2, skipped: 1 });
+        let counts = |passed, failed, skipped| Counts { passed, failed, skipped };
+        let ends = vec![end(counts(1, 2, 3)), end(counts(10, 20, u32::MAX))];
+        let report = of_units(ends, None, Duration::ZERO);
+        assert_eq!(report.counts, counts(11, 22, u32::MAX));
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! One unit, run to its end.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::Duration;
 
-use pontus_exec::{Ended, How, Job, RunError, Stop, Stream, signal_name};
-use pontus_proto::{Outcome, UnitReport, seconds};
+use pontus_cases::{Found, Reader};
+use pontus_exec::{Ended, How, Job, RunError, Stop, signal_name};
+use pontus_proto::{CaseReport, Counts, Outcome, UnitReport, escaped, seconds};
 
+use crate::cases;
+use crate::command;
 use crate::spool::Writer;
 use crate::suite::{Kind, Unit};
 
@@ -19,8 +19,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The exit status by which a unit says that it does not apply here. (As automake and many others have it.)
 const SKIPPED: i32 = 77;
 
-/// How much of a file its `#!` line may be. The kernel reads no more.
-const SHEBANG_BYTES_MAX: u64 = 256;
+/// How long Python may take to say whether it has pytest.
+const PYTEST_CHECK: Duration = Duration::from_secs(60);
 
 /// How a unit ended, and what is to be said about it beyond its outcome.
 #[derive(Debug)]
@@ -31,100 +31,79 @@ pub struct UnitEnd {
     pub why: Option<String>,
 }
 
-/// Runs `unit` in the checkout at `tree`, with its output in the spool between two lines of our own.
+/// Where units run, and what ends them.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The checkout.
+    pub tree: &'a Path,
+    /// The whole environment, without what is different for each unit.
+    pub env: &'a [(OsString, OsString)],
+    /// Ends a unit early.
+    pub stop: &'a Stop,
+}
+
+/// Runs `unit` with its output in the spool between two lines of our own.
 pub fn run(
     unit: &Unit,
-    tree: &Path,
-    env: &[(OsString, OsString)],
+    surroundings: &Surroundings<'_>,
     timeout: Duration,
-    stop: &Stop,
     writer: &mut Writer,
 ) -> UnitEnd {
     writer.write_line(&format!("=== {}", unit.name));
-    let job = job(unit, tree, env, timeout);
-    let ended = check_interpreter(unit, tree, env).map_or_else(
-        || {
-            let mut sink = |_: Stream, data: &[u8]| writer.write(data);
-            pontus_exec::run(&job, stop, &mut sink).map_err(|error| why_not(unit, &error))
-        },
-        Err,
-    );
-    let end = judge(unit, ended, timeout);
+    let mut reader = command::format(unit.kind).map(Reader::new);
+    let ended = match missing(unit, surroundings) {
+        Some(why) => Err(why),
+        None => {
+            let mut sink = |data: &[u8]| {
+                writer.write(data);
+                if let Some(reader) = &mut reader {
+                    reader.push(data);
+                }
+            };
+            let job = surroundings.job(unit, command::command(unit, surroundings.tree), timeout);
+            pontus_exec::run_supervised(&job, surroundings.stop, &mut sink)
+                .map_err(|error| why_not(unit, &error))
+        }
+    };
+    let end = judge(unit, ended, reader.map(Reader::finish), timeout);
     writer.write_line(&closing_line(&end));
     end
 }
 
-fn job(unit: &Unit, tree: &Path, env: &[(OsString, OsString)], timeout: Duration) -> Job {
-    let (program, args) = command(unit, tree);
-    let unit_name = (OsString::from("PONTUS_UNIT"), OsString::from(unit.name.as_str()));
-    let env = env.iter().cloned().chain([unit_name]).collect();
-    Job { program, args, dir: tree.to_owned(), env, timeout, grace: GRACE, merge: true }
-}
-
-/// What is started for a unit, from the checkout's root.
-fn command(unit: &Unit, tree: &Path) -> (OsString, Vec<OsString>) {
-    let path = unit.path.as_os_str();
-    let unittest = |rest: &[&OsStr]| {
-        let args = ["-m", "unittest"].map(OsStr::new).into_iter().chain(rest.iter().copied());
-        (OsString::from("python3"), args.map(OsStr::to_owned).collect())
-    };
-    match unit.kind {
-        Kind::Executable => (tree.join(path).into_os_string(), Vec::new()),
-        Kind::Script => {
-            let mut words = shebang(&tree.join(path)).unwrap_or_else(|| vec!["sh".into()]);
-            words.push(path.to_owned());
-            (words.remove(0), words)
-        }
-        Kind::UnittestModule => unittest(&["-v".as_ref(), path]),
-        Kind::UnittestFile => {
-            let folder = unit.path.parent().unwrap_or(Path::new("."));
-            let name = unit.path.file_name().unwrap_or_default().to_string_lossy();
-            let pattern = OsString::from(glob_escaped(&name));
-            let discover = ["discover", "-v", "-s"].map(OsStr::new);
-            unittest(&[&discover[..], &[folder.as_os_str(), "-p".as_ref(), &pattern]].concat())
-        }
+impl Surroundings<'_> {
+    fn job(
+        &self,
+        unit: &Unit,
+        (program, args): (OsString, Vec<OsString>),
+        timeout: Duration,
+    ) -> Job {
+        let unit_name = (OsString::from("PONTUS_UNIT"), OsString::from(unit.name.as_str()));
+        let env = self.env.iter().cloned().chain([unit_name]).collect();
+        Job { program, args, dir: self.tree.to_owned(), env, timeout, grace: GRACE, merge: true }
     }
 }
 
-/// A name as the pattern that matches it alone, for Python's fnmatch.
-fn glob_escaped(name: &str) -> String {
-    let escape = |c| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { c.to_string() };
-    name.chars().map(escape).collect()
-}
-
-/// The words of a script's `#!` line: the interpreter, and at most one argument, as the kernel splits them.
-fn shebang(path: &Path) -> Option<Vec<OsString>> {
-    let mut line = Vec::new();
-    let file = File::open(path).ok()?.take(SHEBANG_BYTES_MAX);
-    BufReader::new(file).read_until(b'\n', &mut line).ok()?;
-    let words = line.strip_prefix(b"#!")?.trim_ascii();
-    let mut words = words.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
-    let interpreter = words.next().filter(|word| !word.is_empty())?;
-    let argument = words.next().map(<[u8]>::trim_ascii);
-    Some([Some(interpreter), argument].into_iter().flatten().map(os_string).collect())
-}
-
-fn os_string(bytes: &[u8]) -> OsString {
-    OsString::from_vec(bytes.to_vec())
-}
-
-/// `env` would say itself that it found no interpreter, with an exit status that looks like the test's own.
-fn check_interpreter(unit: &Unit, tree: &Path, env: &[(OsString, OsString)]) -> Option<String> {
-    if !matches!(unit.kind, Kind::Executable | Kind::Script) {
-        return None;
+/// What the unit needs and is not here, as one sentence.
+fn missing(unit: &Unit, surroundings: &Surroundings<'_>) -> Option<String> {
+    let path = surroundings.env.iter().find(|(name, _)| name == "PATH");
+    let path = path.map_or(OsStr::new(""), |(_, value)| value);
+    if let Some(name) = command::missing_interpreter(unit, surroundings.tree, path) {
+        return Some(format!("{}: its interpreter {} is missing", unit.name, name.display()));
     }
-    let words = shebang(&tree.join(&unit.path))?;
-    let name = match words.as_slice() {
-        [env, name] if Path::new(env).ends_with("env") => name,
-        _ => return None,
-    };
-    // `env -S`, `env NAME=VALUE` and paths are left to env.
-    let shown = name.to_string_lossy();
-    let is_plain = !shown.starts_with('-') && !shown.contains([' ', '\t', '=', '/']);
-    let path = env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value)?;
-    let is_there = std::env::split_paths(path).any(|folder| folder.join(name).exists());
-    let missing = || format!("{}: its interpreter {} is missing", unit.name, name.display());
-    (is_plain && !is_there).then(missing)
+    if unit.kind == Kind::Pytest && !has_pytest(unit, surroundings) {
+        return Some(format!("{}: pytest is missing: pip install pytest", unit.name));
+    }
+    None
+}
+
+/// A Python without pytest ends with the exit status of a red test, so it is asked beforehand. Where there is no Python either,
+/// the unit itself will say so.
+fn has_pytest(unit: &Unit, surroundings: &Surroundings<'_>) -> bool {
+    let look = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('pytest'))";
+    let command = ("python3".into(), ["-c", look].map(OsString::from).into());
+    let job = surroundings.job(unit, command, PYTEST_CHECK);
+    let ended = pontus_exec::run(&job, surroundings.stop, &mut |_, _| {});
+    !matches!(ended, Ok(Ended { how: How::Exited(1), .. }))
 }
 
 fn why_not(unit: &Unit, error: &RunError) -> String {
@@ -139,14 +118,23 @@ fn why_not(unit: &Unit, error: &RunError) -> String {
     }
 }
 
-/// What an end means: exit status 0 is passed, 77 skipped, anything else the test's no.
-fn judge(unit: &Unit, ended: Result<Ended, String>, timeout: Duration) -> UnitEnd {
+/// What an end means: exit status 0 is passed, 77 skipped, anything else the test's no. What was read can only make it worse.
+fn judge(
+    unit: &Unit,
+    ended: Result<Ended, String>,
+    found: Option<Found>,
+    timeout: Duration,
+) -> UnitEnd {
     let (how, lasted) = match ended {
         Ok(Ended { how, lasted }) => (how, lasted),
-        Err(why) => return UnitEnd::new(unit, Outcome::Error, None, Duration::ZERO, Some(why)),
+        Err(why) => return UnitEnd::not_run(unit, why),
     };
     let (outcome, exit, why) = match how {
-        How::Exited(0) => (Outcome::Passed, Some(0), None),
+        How::Exited(0) => match found.as_ref().and_then(|found| cases::objection(unit.kind, found))
+        {
+            Some(objection) => (Outcome::Failed, Some(0), Some(objection)),
+            None => (Outcome::Passed, Some(0), None),
+        },
         How::Exited(SKIPPED) => (Outcome::Skipped, Some(SKIPPED), None),
         How::Exited(status) => {
             (Outcome::Failed, Some(status), Some(format!("exit status {status}")))
@@ -160,7 +148,9 @@ fn judge(unit: &Unit, ended: Result<Ended, String>, timeout: Duration) -> UnitEn
         }
         How::Stopped => (Outcome::Error, None, Some("stopped".to_owned())),
     };
-    UnitEnd::new(unit, outcome, exit, lasted, why)
+    let counts = cases::counts(outcome, found.as_ref());
+    let cases = found.map_or_else(Vec::new, |found| cases::reports(found.cases));
+    UnitEnd::new(unit, outcome, exit, lasted, why).with_cases(counts, cases)
 }
 
 impl UnitEnd {
@@ -172,7 +162,25 @@ impl UnitEnd {
         why: Option<String>,
     ) -> UnitEnd {
         let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
-        UnitEnd { report: UnitReport { unit: unit.name.clone(), outcome, exit, duration_ms }, why }
+        let report = UnitReport {
+            unit: unit.name.clone(),
+            outcome,
+            exit,
+            duration_ms,
+            counts: Counts::default(),
+            cases: Vec::new(),
+        };
+        UnitEnd { report, why }
+    }
+
+    fn not_run(unit: &Unit, why: String) -> UnitEnd {
+        UnitEnd::new(unit, Outcome::Error, None, Duration::ZERO, Some(escaped(&why)))
+    }
+
+    fn with_cases(mut self, counts: Counts, cases: Vec<CaseReport>) -> UnitEnd {
+        self.report.counts = counts;
+        self.report.cases = cases;
+        self
     }
 }
 
@@ -188,76 +196,21 @@ fn closing_line(end: &UnitEnd) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
-    fn unit(path: &str, kind: Kind) -> Unit {
-        Unit { name: path.parse().unwrap(), path: path.into(), kind }
-    }
-
-    fn words(unit: &Unit, tree: &Path) -> String {
-        let (program, args) = command(unit, tree);
-        let all: Vec<_> = [program].into_iter().chain(args).collect();
-        all.join(OsStr::new(" ")).to_string_lossy().into_owned()
-    }
-
-    #[test]
-    fn each_kind_has_its_command() {
-        let tree = Path::new("/tree");
-        let line = |path, kind| words(&unit(path, kind), tree);
-        assert_eq!(line("tests/check", Kind::Executable), "/tree/tests/check");
-        assert_eq!(
-            line("tests/test_a.py", Kind::UnittestModule),
-            "python3 -m unittest -v tests/test_a.py"
-        );
-        assert_eq!(
-            line("tests/x/test_[a].py", Kind::UnittestFile),
-            "python3 -m unittest discover -v -s tests/x -p test_[[]a].py"
-        );
-    }
-
-    #[test]
-    fn a_script_is_run_by_its_first_line_else_by_sh() {
-        let tree = tempfile::tempdir().unwrap();
-        fs::create_dir(tree.path().join("tests")).unwrap();
-        let line = |text: &str| {
-            fs::write(tree.path().join("tests/a.sh"), text).unwrap();
-            words(&unit("tests/a.sh", Kind::Script), tree.path())
-        };
-        assert_eq!(line("echo hello\n"), "sh tests/a.sh");
-        assert_eq!(line("#!/bin/bash\n"), "/bin/bash tests/a.sh");
-        assert_eq!(line("#! /usr/bin/env  bash\n"), "/usr/bin/env bash tests/a.sh");
-        assert_eq!(line("#!\n"), "sh tests/a.sh");
-    }
-
-    #[test]
-    fn an_interpreter_that_env_cannot_find_is_missed_beforehand() {
-        let tree = tempfile::tempdir().unwrap();
-        fs::create_dir(tree.path().join("tests")).unwrap();
-        let env = [("PATH".into(), std::env::var_os("PATH").unwrap())];
-        let missing = |text: &str| {
-            fs::write(tree.path().join("tests/a"), text).unwrap();
-            check_interpreter(&unit("tests/a", Kind::Executable), tree.path(), &env)
-        };
-        assert_eq!(missing("#!/usr/bin/env sh\n"), None);
-        assert_eq!(missing("#!/bin/sh\n"), None);
-        let said = missing("#!/usr/bin/env no-such-thing\n").unwrap();
-        assert_eq!(said, "tests/a: its interpreter no-such-thing is missing");
+    fn line(how: How, found: Option<Found>, kind: Kind) -> String {
+        let ended = Ended { how, lasted: Duration::from_millis(112) };
+        let unit = Unit { name: "tests/a".parse().unwrap(), path: "tests/a".into(), kind };
+        closing_line(&judge(&unit, Ok(ended), found, Duration::from_secs(600)))
     }
 
     #[test]
     fn an_exit_status_is_an_outcome() {
-        let outcome = |how| {
-            let ended = Ended { how, lasted: Duration::from_millis(112) };
-            let end =
-                judge(&unit("tests/a", Kind::Executable), Ok(ended), Duration::from_secs(600));
-            closing_line(&end)
-        };
-        assert_eq!(outcome(How::Exited(0)), "=== tests/a: passed in 0.112s");
-        assert_eq!(outcome(How::Exited(77)), "=== tests/a: skipped in 0.112s");
-        assert_eq!(outcome(How::Exited(3)), "=== tests/a: failed in 0.112s: exit status 3");
-        assert_eq!(outcome(How::Signalled(9)), "=== tests/a: failed in 0.112s: ended by SIGKILL");
-        assert_eq!(outcome(How::TimedOut), "=== tests/a: timed_out in 0.112s");
+        let line = |how| line(how, None, Kind::Executable);
+        assert_eq!(line(How::Exited(0)), "=== tests/a: passed in 0.112s");
+        assert_eq!(line(How::Exited(77)), "=== tests/a: skipped in 0.112s");
+        assert_eq!(line(How::Exited(3)), "=== tests/a: failed in 0.112s: exit status 3");
+        assert_eq!(line(How::Signalled(9)), "=== tests/a: failed in 0.112s: ended by SIGKILL");
+        assert_eq!(line(How::TimedOut), "=== tests/a: timed_out in 0.112s");
     }
 }

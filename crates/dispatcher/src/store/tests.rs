@@ -1,6 +1,9 @@
 //! What is remembered is there after the next start, and what is not ours is left alone.
 
-use pontus_proto::{Attempt, CommitId, Counts, InstanceId, Outcome, Report, UnitReport, Verdict};
+use pontus_proto::{
+    Attempt, CaseOutcome, CaseReport, CommitId, Counts, InstanceId, Outcome, Report, UnitReport,
+    Verdict,
+};
 use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -32,11 +35,18 @@ fn decided(attempt: u32, why: Why) -> Record {
 }
 
 fn report() -> Report {
+    let case = CaseReport {
+        name: "test_it".parse().unwrap(),
+        outcome: CaseOutcome::Passed,
+        duration_ms: None,
+    };
     let unit = UnitReport {
         unit: "tests/a".parse().unwrap(),
         outcome: Outcome::Failed,
         exit: Some(1),
         duration_ms: 12,
+        counts: Counts { passed: 1, failed: 2, skipped: 3 },
+        cases: vec![case],
     };
     Report {
         verdict: Verdict::Failed,
@@ -109,6 +119,19 @@ fn a_verdict_has_all_that_its_result_says() {
     assert_eq!(facts.counts, report().counts);
     assert_eq!(facts.output_bytes, Some(17));
     assert_eq!(facts.duration_ms, i64::MAX as u64, "SQLite's largest number");
+}
+
+#[test]
+fn units_and_cases_can_be_asked_for() {
+    let (_folder, store, _) = stored_after(&[submitted(), assigned(1), decided(1, Why::Report)]);
+    let row = |sql: &str| -> (String, String, i64) {
+        let columns = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        store.database.query_row(sql, [], columns).unwrap()
+    };
+    let unit = row("SELECT unit, outcome, failed FROM units");
+    assert_eq!(unit, ("tests/a".to_owned(), "failed".to_owned(), 2));
+    let case = row("SELECT name, outcome, unit FROM cases");
+    assert_eq!(case, ("test_it".to_owned(), "passed".to_owned(), 0));
 }
 
 #[test]

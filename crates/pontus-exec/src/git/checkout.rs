@@ -103,18 +103,20 @@ impl Git {
         call.args(["--quiet", "--force", "--detach", id, "--"]).output().map(drop)
     }
 
-    /// Removes all that the commit does not track, ignored or not, other repositories and `.git` included.
+    /// Removes all that the commit does not track, ignored or not, other repositories and `.git` included; except what one of
+    /// the patterns in `keep` matches, which are those of a `.gitignore`.
     ///
     /// # Errors
     /// When this is not a checkout, when something cannot be removed, or as every verb.
-    pub fn clean(&self) -> Result<(), GitError> {
+    pub fn clean(&self, keep: &[String]) -> Result<(), GitError> {
         let task = "clean a checkout";
         let (_, work_tree) = self.checkout_place()?;
         let hidden = loosen(&work_tree).map_err(at(task, &work_tree))?;
         for path in hidden {
             remove(task, &path)?;
         }
-        self.call(task, "clean").args(["-ffdxq"]).output()?;
+        let call = self.call(task, "clean").args(["-ffdxq"]);
+        keep.iter().fold(call, |call, pattern| call.args(["-e", pattern])).output()?;
         self.empty_submodules(task, &work_tree)
     }
 

@@ -29,7 +29,7 @@ fn bench(world: &World) -> Bench<'_> {
 impl Bench<'_> {
     fn back(&self) -> Result<(), GitError> {
         self.git.checkout(&self.id)?;
-        self.git.clean()
+        self.git.clean(&[])
     }
 
     /// Plain git on the checkout.
@@ -249,13 +249,13 @@ fn a_submodule_is_an_empty_folder() {
         write(&folder.join("sub/left"), "");
         world.raw("tree/libs/module", &["init", "-q"]);
         bench.git.checkout(&id).unwrap();
-        bench.git.clean().unwrap();
+        bench.git.clean(&[]).unwrap();
         assert!(is_empty());
         // A link to somewhere else, where the submodule's folder would be.
         write(&world.path("outside/module/precious"), "");
         fs::remove_dir_all(bench.tree().join("libs")).unwrap();
         std::os::unix::fs::symlink(world.path("outside"), bench.tree().join("libs")).unwrap();
-        bench.git.clean().unwrap();
+        bench.git.clean(&[]).unwrap();
         assert!(world.path("outside/module/precious").exists());
         bench.git.checkout(&id).unwrap();
         assert!(is_empty());
@@ -290,7 +290,7 @@ fn a_folder_with_odd_characters() {
         let git = world.with_program(Git::in_checkout(control, &tree));
         git.init_sharing(&world.path("a b:ü\"#/.git")).unwrap();
         git.checkout(&bench.id).unwrap();
-        git.clean().unwrap();
+        git.clean(&[]).unwrap();
         assert_eq!(content(&tree), bench.expected());
     });
 }
@@ -314,7 +314,7 @@ fn a_users_clone_is_never_checked_out_or_cleaned() {
         let git = world.git("clone");
         let id = world.id("clone", "HEAD");
         assert!(matches!(git.checkout(&id), Err(GitError::BadArgument { .. })));
-        assert!(matches!(git.clean(), Err(GitError::BadArgument { .. })));
+        assert!(matches!(git.clean(&[]), Err(GitError::BadArgument { .. })));
         assert!(git.init_sharing(&world.path("up/.git")).is_err());
         assert!(world.path("clone/precious").exists());
     });

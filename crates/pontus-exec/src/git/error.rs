@@ -110,12 +110,22 @@ pub(super) fn useful_line(complaints: &[u8], status: i32) -> String {
         .or_else(|| last(&|line| line.starts_with("error: ")))
         .or_else(|| last(&says_something));
     let Some(index) = found else { return format!("git ended with exit status {status}") };
+    if let Some(advice) = ownership_advice(&lines) {
+        return escaped(&format!("{}; {advice}", bare(lines[index])));
+    }
     let line = bare(lines[index]);
     let before = lines[..index].iter().rfind(|line| says_something(line));
     match before {
         Some(reason) if VAGUE.contains(&line) => escaped(&format!("{} ({line})", bare(reason))),
         _ => escaped(line),
     }
+}
+
+/// What git says to type where a repository belongs to somebody else: only the user may decide to trust it.
+fn ownership_advice(lines: &[&str]) -> Option<String> {
+    let command =
+        lines.iter().find(|line| line.starts_with("git config --global --add safe.directory"))?;
+    Some(format!("if you trust it: {command}"))
 }
 
 /// The line without the word that says who complains.
@@ -144,6 +154,11 @@ mod tests {
     fn the_line_that_helps() {
         let told = |text: &str| useful_line(text.as_bytes(), 128);
         assert_eq!(told("fatal: no such ref\n"), "no such ref");
+        let foreign = "fatal: detected dubious ownership in repository at '/x'\nTo add an exception for this \
+                       directory, call:\n\n\tgit config --global --add safe.directory /x\n";
+        let advice = "if you trust it: git config --global --add safe.directory /x";
+        let line = "detected dubious ownership in repository at '/x'";
+        assert_eq!(told(foreign), format!("{line}; {advice}"));
         assert_eq!(told("error: first\nfatal: last\n\nPlease read\nthe manual.\n"), "last");
         assert_eq!(told("error: bad\nhint: try\n"), "bad");
         assert_eq!(told("warning: old\njust words\nwarning: new\n"), "just words");

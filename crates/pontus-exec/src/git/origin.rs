@@ -6,13 +6,12 @@ use super::names::{check_branch, check_id, check_ref, is_id};
 use super::{Call, Git};
 
 /// What keeps a fetch to the refs that were asked for, whatever the clone's configuration adds to it.
-const FETCH: [&str; 11] = [
+const FETCH: [&str; 10] = [
     "--quiet",
     "--no-tags",
     "--no-write-fetch-head",
     // Without it, the tracking refs of what was fetched would be moved along.
     "--refmap=",
-    "--no-prune",
     "--no-prune-tags",
     "--no-recurse-submodules",
     "--no-auto-maintenance",
@@ -49,7 +48,7 @@ impl Git {
     pub fn fetch_ref(&self, from: &str, into: &str) -> Result<(), GitError> {
         check_ref(from)?;
         check_ref(into)?;
-        self.fetch().arg(format!("+{from}:{into}")).output().map(drop)
+        self.fetch("--no-prune").arg(format!("+{from}:{into}")).output().map(drop)
     }
 
     /// Fetches a commit that no ref of origin need name. No ref of ours keeps it.
@@ -58,16 +57,27 @@ impl Git {
     /// When it is no id, when origin has no such commit or does not hand it out, or as every verb.
     pub fn fetch_commit(&self, id: &str) -> Result<(), GitError> {
         check_id(id)?;
-        self.fetch().arg(id).output().map(drop)
+        self.fetch("--no-prune").arg(id).output().map(drop)
     }
 
-    /// Fetches all branches of origin into refs below `into_prefix`. Those that origin has no more stay.
+    /// Fetches all branches of origin into refs below `into_prefix`, where nothing else is left: a branch `a` that was
+    /// replaced by `a/b` would be in its way.
     ///
     /// # Errors
     /// When it is no full ref, or as every verb.
     pub fn fetch_heads(&self, into_prefix: &str) -> Result<(), GitError> {
         check_ref(into_prefix)?;
-        self.fetch().arg(format!("+refs/heads/*:{into_prefix}/*")).output().map(drop)
+        self.fetch("--prune").arg(all_heads(into_prefix)).output().map(drop)
+    }
+
+    /// Does both at once: a commit, wherever it is, and all branches as [`fetch_heads`](Self::fetch_heads) does.
+    ///
+    /// # Errors
+    /// As either.
+    pub fn fetch_commit_and_heads(&self, id: &str, into_prefix: &str) -> Result<(), GitError> {
+        check_id(id)?;
+        check_ref(into_prefix)?;
+        self.fetch("--prune").arg(id).arg(all_heads(into_prefix)).output().map(drop)
     }
 
     /// Points a ref of ours at a commit, and has it on disk when this returns.
@@ -82,9 +92,13 @@ impl Git {
         call.args(["--no-deref", "--end-of-options", full_ref, id]).output().map(drop)
     }
 
-    fn fetch(&self) -> Call<'_> {
-        self.call("fetch from origin", "fetch").over_network().args(FETCH)
+    fn fetch(&self, prune: &str) -> Call<'_> {
+        self.call("fetch from origin", "fetch").over_network().arg(prune).args(FETCH)
     }
+}
+
+fn all_heads(into_prefix: &str) -> String {
+    format!("+refs/heads/*:{into_prefix}/*")
 }
 
 #[cfg(test)]
