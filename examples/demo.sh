@@ -5,8 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 started=()
-# Options in the environment are for somebody else's Pontus.
-for name in "${!PONTUS_@}"; do unset "$name"; done
+# Options in the environment are for somebody else's Pontus and git.
+for name in "${!PONTUS_@}" "${!GIT_@}"; do unset "$name"; done
 
 finish() {
     local status=$?
@@ -22,7 +22,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n%s\n' "$*"; }
-git() { command git -c user.name=Demo -c user.email=demo@example.org "$@"; }
+git() { command git -c user.name=Demo -c user.email=demo@example.org -c commit.gpgSign=false "$@"; }
 
 say "Building"
 cargo build --quiet --locked --bins --manifest-path "$root/Cargo.toml"

@@ -43,5 +43,5 @@ fn the_demonstration_shows_a_verdict() {
         Process::start("demo.sh", &mut Command::new(project_root().join("examples/demo.sh")));
     assert!(demo.wait().success());
     let shown = demo.log();
-    assert!(shown.last().unwrap().starts_with("verdict: passed: 1 passed"), "{shown:?}");
+    assert!(shown.last().unwrap().starts_with("verdict: passed: 2 passed"), "{shown:?}");
 }

@@ -79,3 +79,35 @@ fn observer_and_dispatcher_end_with_zero() {
     dispatcher.signal(Signal::TERM);
     assert!(dispatcher.wait().success());
 }
+
+#[test]
+fn a_term_of_commits() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    yard.commit(&[("tests/a.sh", "true\n")]);
+    assert!(yard.observer(&["--once"]).wait().success());
+    let commits: Vec<_> = (0..3).map(|_| yard.commit(&[])).collect();
+    assert!(yard.observer(&["--once", "--every-commit"]).wait().success());
+    let mut runner = yard.runner(&["--max-commits", "2", "--slots", "2"]);
+    assert!(runner.wait().success());
+    dispatcher.wait_for_many(": verdict passed", 2);
+    assert_eq!(yard.results().len(), 2);
+    let _rest = yard.runner(&[]);
+    yard.result(&dispatcher, &commits[2]);
+    assert!(!dispatcher.log().iter().any(|line| line.contains("lost its runner")));
+}
+
+#[test]
+fn a_runner_that_has_nothing_to_do_leaves() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let checkpoint = Checkpoint::new();
+    let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
+    assert!(yard.observer(&["--once"]).wait().success());
+    let mut runner = yard.runner(&["--idle-exit", "300ms"]);
+    let (visitor, _) = checkpoint.arrival();
+    visitor.leave_with(0);
+    yard.result(&dispatcher, &commit);
+    assert!(runner.wait().success());
+    runner.wait_for("leaving: there was nothing to test for 300ms");
+}

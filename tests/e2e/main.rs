@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod absence;
+mod blame;
 mod examples;
 mod leaving;
+mod leftovers;
+mod next;
+mod output;
 mod strangers;
 mod usage;
 mod verdicts;

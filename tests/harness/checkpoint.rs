@@ -22,11 +22,14 @@ impl Checkpoint {
 
     /// A test script that arrives here, and exits with the status that it is sent.
     pub fn script(&self) -> String {
+        format!("#!/bin/bash\necho \"attempt begins\"\n{}", self.stay())
+    }
+
+    /// Lines of bash that arrive here, and exit with the status that they are sent.
+    pub fn stay(&self) -> String {
         let port = self.0.local_addr().unwrap().port();
         format!(
-            "#!/bin/bash\n\
-             echo \"attempt begins\"\n\
-             exec 3<>/dev/tcp/127.0.0.1/{port}\n\
+            "exec 3<>/dev/tcp/127.0.0.1/{port}\n\
              echo \"$PONTUS_COMMIT\" >&3\n\
              read -r status <&3\n\
              exit \"$status\"\n"

@@ -56,7 +56,7 @@ fn each_option_in_the_readme_is_one() {
     let readme = read("README.md");
     let words = readme.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
     // Of the commands of others that the README shows.
-    let others = ["--locked", "--path"];
+    let others = ["--locked", "--path", "--test", "--tap"];
     let mut seen = 0;
     for word in words.filter(|word| word.starts_with("--") && word.len() > 3) {
         seen += 1;
@@ -76,7 +76,8 @@ fn each_program_has_the_options_of_the_contract() {
         ("observer", "--dispatcher-server --interval --branch --every-commit --project --once"),
         (
             "runner",
-            "--dispatcher-server --name --slots --project --work-dir --unit-timeout --output-limit",
+            "--dispatcher-server --name --slots --project --work-dir --unit-timeout --max-commits \
+             --idle-exit --output-limit",
         ),
     ];
     for (program, list) in expected {

@@ -1,0 +1,119 @@
+//! Errors that say who is at fault. None of them is `failed`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use pontus_tests::{PATIENCE, Yard, git, last_line};
+
+/// Hands a commit in as an observer does.
+fn submit(yard: &Yard, commit: &str) {
+    let mut stream = TcpStream::connect(yard.server()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let hello = r#"{"type":"hello","protocol":1,"role":"observer"}"#;
+    writeln!(
+        stream,
+        "{hello}\n{{\"type\":\"submit\",\"commit\":\"{commit}\",\"project\":\"test_repo\"}}"
+    )
+    .unwrap();
+    let answers: Vec<_> = BufReader::new(stream).lines().take(2).map(Result::unwrap).collect();
+    assert!(answers[1].contains(r#""type":"accepted""#), "{answers:?}");
+}
+
+#[test]
+fn a_commit_that_nobody_has() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let _runner = yard.runner(&[]);
+    let commit = "1234567890".repeat(4);
+    submit(&yard, &commit);
+    let result = yard.result(&dispatcher, &commit);
+    assert_eq!(last_line(&result), "verdict: error: no such commit at the origin");
+}
+
+#[test]
+fn a_commit_that_no_branch_has_any_more() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let _runner = yard.runner(&[]);
+    let commit = yard.commit(&[("tests/a.sh", "true\n")]);
+    git(&yard.master(), &["reset", "-q", "--hard", "HEAD~1"]);
+    submit(&yard, &commit);
+    let result = yard.result(&dispatcher, &commit);
+    assert!(last_line(&result).starts_with("verdict: passed: 1 passed"), "{result}");
+}
+
+#[test]
+fn an_origin_that_is_gone() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let _runner = yard.runner(&[]);
+    let commit = yard.commit(&[("tests/a.sh", "true\n")]);
+    std::fs::rename(yard.master(), yard.path().join("elsewhere")).unwrap();
+    submit(&yard, &commit);
+    let result = yard.result(&dispatcher, &commit);
+    let line = last_line(&result);
+    assert!(line.starts_with("verdict: error: no such commit here, and cannot fetch"), "{line}");
+}
+
+#[test]
+fn a_clone_that_lost_an_object() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let commit = yard.commit(&[("tests/a.sh", "true\n"), ("data", "precious\n")]);
+    let clone = yard.runners();
+    git(&clone, &["fetch", "-q"]);
+    let blob = git(&clone, &["rev-parse", &format!("{commit}:data")]);
+    std::fs::remove_file(clone.join(".git/objects").join(&blob[..2]).join(&blob[2..])).unwrap();
+    let _runner = yard.runner(&[]);
+    submit(&yard, &commit);
+    let result = yard.result(&dispatcher, &commit);
+    let line = last_line(&result);
+    assert!(line.starts_with("verdict: error: checkout failed: "), "{line}");
+}
+
+#[test]
+fn a_clone_of_somebody_else() {
+    let mut yard = Yard::new();
+    let _dispatcher = yard.dispatcher(&[]);
+    let given = Command::new("chown").args(["-R", "65534"]).arg(yard.runners()).status().unwrap();
+    if !given.success() {
+        eprintln!("skipped: only root can give a clone away");
+        return;
+    }
+    let mut runner = yard.runner(&[]);
+    assert_eq!(runner.wait().code(), Some(3));
+    let line = runner.wait_for("runner: cannot use ");
+    assert!(line.contains("dubious ownership") && line.contains("safe.directory"), "{line}");
+}
+
+#[test]
+fn a_tool_that_is_not_here() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    // A PATH with git and nothing else.
+    let tools = yard.path().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let git = Command::new("sh").args(["-c", "command -v git"]).output().unwrap();
+    let git = String::from_utf8(git.stdout).unwrap();
+    std::os::unix::fs::symlink(git.trim(), tools.join("git")).unwrap();
+    let mut command = yard.command("runner");
+    command.env("PATH", &tools).args(["--dispatcher-server", &yard.server()]).arg(yard.runners());
+    let _runner = pontus_tests::Process::start("runner", &mut command);
+    let _observer = yard.observer(&[]);
+    for (file, tool) in [
+        ("tests/a.bats", "bats"),
+        ("tests/a.test.js", "node"),
+        ("tests/a.t", "perl"),
+        ("tests/test_a.py", "python3"),
+    ] {
+        git_rm_tests(&yard);
+        let commit = yard.commit(&[(file, "")]);
+        let result = yard.result(&dispatcher, &commit);
+        assert_eq!(last_line(&result), format!("verdict: error: {file}: {tool} is missing"));
+    }
+}
+
+fn git_rm_tests(yard: &Yard) {
+    git(&yard.master(), &["rm", "-r", "-q", "--ignore-unmatch", "tests"]);
+}
