@@ -69,6 +69,26 @@ fn frozen_runner_loses_its_commit_and_its_late_report() {
 }
 
 #[test]
+fn a_runner_that_lost_its_commit_ends_its_tests() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&["--lease", "1s"]);
+    let checkpoint = Checkpoint::new();
+    let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
+    let frozen = yard.runner(&[]);
+    assert!(yard.observer(&["--once"]).wait().success());
+    let (first, _) = checkpoint.arrival();
+    frozen.signal(Signal::STOP);
+    let _other = yard.runner(&[]);
+    let (second, _) = checkpoint.arrival();
+    frozen.signal(Signal::CONT);
+    frozen.wait_for(&format!("{commit}: dropped: "));
+    first.wait_until_gone();
+    second.leave_with(0);
+    let result = yard.result(&dispatcher, &commit);
+    assert!(result.contains("attempt   2\n"), "{result}");
+}
+
+#[test]
 fn a_commit_that_loses_every_runner_is_given_up() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&["--max-attempts", "2", "--reconnect-grace", "100ms"]);

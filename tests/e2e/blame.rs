@@ -114,6 +114,32 @@ fn a_tool_that_is_not_here() {
     }
 }
 
+#[test]
+fn a_disk_that_is_full() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let work = yard.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let script = "mount -t tmpfs -o size=4m small \"$1\" || exit 99; shift; exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(&work);
+    command.arg(pontus_tests::program("runner")).arg("--work-dir").arg(&work);
+    command.args(["--dispatcher-server", &yard.server()]).arg(yard.runners());
+    let mut runner = pontus_tests::Process::start("runner", &mut command);
+    if !runner.says_before_its_end(" is connected to ") {
+        eprintln!("skipped: no mount namespaces here: {:?}", runner.wait());
+        return;
+    }
+    let _observer = yard.observer(&[]);
+    let flood = yard.commit(&[("tests/a.sh", "head -c 10000000 /dev/urandom\n")]);
+    let line = last_line(&yard.result(&dispatcher, &flood)).to_owned();
+    assert!(line.starts_with("verdict: error: the runner's disk failed: No space left"), "{line}");
+    // With room again, the same runner goes on.
+    let small = yard.commit(&[("tests/a.sh", "true\n")]);
+    let line = last_line(&yard.result(&dispatcher, &small)).to_owned();
+    assert!(line.starts_with("verdict: passed: 1 passed"), "{line}");
+}
+
 fn git_rm_tests(yard: &Yard) {
     git(&yard.master(), &["rm", "-r", "-q", "--ignore-unmatch", "tests"]);
 }

@@ -54,6 +54,12 @@ impl Process {
         found.unwrap_or_else(|| panic!("{} never said \"{text}\"", self.name))
     }
 
+    /// Whether a line of the log contains `text` before the program ends.
+    pub fn says_before_its_end(&self, text: &str) -> bool {
+        let has = |state: &State| state.lines.iter().any(|line| line.contains(text));
+        has(&self.log.wait_until(|state| state.ended == 2 || has(state)))
+    }
+
     /// Waits until `count` lines of the log contain `text`.
     pub fn wait_for_many(&self, text: &str, count: usize) {
         let have = |state: &State| state.lines.iter().filter(|line| line.contains(text)).count();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use log::{error, info};
 use pontus_exec::{Git, Stop};
-use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Report};
+use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Report, seconds};
 
 use crate::checkout::Checkout;
 use crate::clone::Clone;
@@ -100,7 +100,9 @@ impl Tester {
 
     fn prepare(&self, commit: CommitId, patience: &Patience<'_>) -> Result<Vec<Unit>, String> {
         self.clone.bring(commit, patience)?;
+        let started = Instant::now();
         self.checkout.update(commit, patience)?;
+        info!("{commit}: checked out in {}", seconds(started.elapsed()));
         let tests = self.clone.tests_of(commit, patience)?;
         let text = |path: &str| fs::read_to_string(self.checkout.tree().join(path)).ok();
         suite::units(&tests, &Setup::of(&tests, text))
