@@ -39,6 +39,9 @@ impl Upstream {
             );
         }
         upstream.submitted = id(upstream.git.ref_tip(&upstream.cursor())?)?;
+        if let Some(submitted) = upstream.submitted {
+            info!("{branch}: handed in up to {submitted}");
+        }
         Ok(upstream)
     }
 
