@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // First of all: a supervisor is this program once more, and has neither options nor a log.
     if let Some(code) = pontus_exec::supervise_if_asked() {
         return code;
     }

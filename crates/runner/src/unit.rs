@@ -102,7 +102,7 @@ fn has_pytest(unit: &Unit, surroundings: &Surroundings<'_>) -> bool {
     let look = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('pytest'))";
     let command = ("python3".into(), ["-c", look].map(OsString::from).into());
     let job = surroundings.job(unit, command, PYTEST_CHECK);
-    let ended = pontus_exec::run(&job, surroundings.stop, &mut |_, _| {});
+    let ended = pontus_exec::run_supervised(&job, surroundings.stop, &mut |_| {});
     !matches!(ended, Ok(Ended { how: How::Exited(1), .. }))
 }
 

@@ -2,13 +2,15 @@
 //!
 //! An ignored signal stays ignored across `exec`, which is how `nohup` and `&` reach into every test. A handled one
 //! does not: `exec` makes it default. So a supervisor handles every signal that there is, with a handler that does
-//! nothing, and whatever it starts begins with the defaults. (The mask of blocked signals is emptied beside it.)
+//! nothing, and whatever it starts begins with the defaults. The mask of blocked signals is inherited too, and so is each
+//! descriptor that whoever started us has left open; `std` leaves both alone.
 
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use nix::sys::signal::SigSet;
 use signal_hook::consts::{FORBIDDEN, SIGABRT, SIGBUS, SIGCHLD, SIGSYS, SIGTRAP};
 
 /// One past the last signal on Linux.
@@ -17,6 +19,19 @@ const SIGNALS_END: i32 = 65;
 /// Signals by which the kernel says that a process is broken. To handle those with nothing would be to run in circles,
 /// so they are handled only where they would be inherited as ignored.
 const FAULTS: [i32; 4] = [SIGABRT, SIGBUS, SIGSYS, SIGTRAP];
+
+/// Blocks no signal, and closes what is open beyond the standard three. For a process that owns nothing yet.
+pub fn shed() {
+    // It cannot fail: the set is a valid one.
+    let _ = SigSet::empty().thread_set_mask();
+    let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers: Vec<i32> =
+        open.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in numbers.into_iter().filter(|fd| *fd > 2) {
+        // One of them was the folder's own, which is closed already.
+        let _ = nix::unistd::close(fd);
+    }
+}
 
 /// Handles all signals from now on; what is returned becomes readable when a child has died.
 ///

@@ -45,7 +45,7 @@ impl Process {
         let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
         let rest = std::str::from_utf8(&stat[after_name..]).ok()?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let id = |index: usize| fields.get(index)?.parse().ok().and_then(Pid::from_raw);
+        let id = |index: usize| fields.get(index).and_then(|field| id(field));
         Some(Process {
             pid,
             parent: id(1),
@@ -56,10 +56,15 @@ impl Process {
     }
 }
 
+/// An id in text. A process that is just being reaped has -1 where others have theirs.
+fn id(text: &str) -> Option<Pid> {
+    text.parse().ok().filter(|raw| *raw > 0).and_then(Pid::from_raw)
+}
+
 /// All processes that we can see.
 fn all() -> Vec<Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pid = |entry: fs::DirEntry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?);
+    let pid = |entry: fs::DirEntry| id(entry.file_name().to_str()?);
     entries.flatten().filter_map(pid).filter_map(Process::read).collect()
 }
 
@@ -160,9 +165,7 @@ fn listed_children(pid: Pid) -> Vec<Pid> {
     let threads = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()));
     let lists =
         threads.into_iter().flatten().flatten().map(|thread| thread.path().join("children"));
-    let ids = |list: String| -> Vec<Pid> {
-        list.split_ascii_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect()
-    };
+    let ids = |list: String| -> Vec<Pid> { list.split_ascii_whitespace().filter_map(id).collect() };
     lists.filter_map(|list| fs::read_to_string(list).ok()).flat_map(ids).collect()
 }
 
@@ -240,6 +243,9 @@ mod tests {
         assert_eq!(process.parent, Some(pid(3)));
         assert_eq!((process.session, process.is_dead, process.began), (Some(pid(5)), false, 99));
         assert_eq!(Process::parse(pid(7), b"7 (cut) R 3"), None);
+        let line = b"7 (gone) X 0 -1 -1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99 0 0\n";
+        let process = Process::parse(pid(7), line).unwrap();
+        assert_eq!((process.parent, process.session), (None, None));
         assert_eq!(Process::read(getpid()).unwrap().pid, getpid());
     }
 

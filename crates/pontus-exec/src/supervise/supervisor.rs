@@ -9,8 +9,6 @@ use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use close_fds::CloseFdsBuilder;
-use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
@@ -23,9 +21,6 @@ use crate::supervise::dispositions;
 use crate::supervise::processes::{Family, STOP_PASSES_MAX};
 use crate::supervise::wire::{self, End, Said};
 
-/// The first descriptor after the three standard ones.
-const FIRST_FOREIGN_FD: i32 = 3;
-
 /// How many dead are buried in one turn. Where they come faster than that, orders are still heard.
 const BURIALS_MAX: usize = 1000;
 
@@ -37,6 +32,7 @@ pub fn supervise() -> ExitCode {
     // Its own session before all else: until then, Ctrl-C reaches it. It fails where we lead a group already, which a
     // runner does not make us do.
     let _ = setsid();
+    dispositions::shed();
     let said = match prepare().and_then(|deaths| Ok((deaths, read_job()?))) {
         Ok((_, None)) => return ExitCode::SUCCESS,
         Ok((deaths, Some(job))) => start(&job, deaths).map(Supervisor::finish),
@@ -50,9 +46,6 @@ pub fn supervise() -> ExitCode {
 
 fn prepare() -> io::Result<UnixStream> {
     let deaths = dispositions::handle_all()?;
-    // Whatever whoever started the runner had open or blocked is nothing to a test.
-    CloseFdsBuilder::new().cloexecfrom(FIRST_FOREIGN_FD);
-    SigSet::empty().thread_set_mask()?;
     set_child_subreaper(Some(getpid()))?;
     // For whoever looks at a list of processes. The name of the program is already in the arguments.
     let _ = std::fs::write("/proc/self/comm", "supervisor");

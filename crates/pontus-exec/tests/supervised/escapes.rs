@@ -129,9 +129,9 @@ fn one_that_supervises_itself() {
 
 fn a_deep_and_wide_tree() {
     let mut scene = Scene::new();
-    let script = "perl -MPOSIX -e 'for (1..150) { last if fork; setsid }
-                  for (1..3) { fork } select undef, undef, undef, 1000' &
-                  perl -e 'for (1..300) { fork or sleep 1000 } system \"echo > told\"; sleep 1000' &
+    let script = "perl -MPOSIX -e 'for (1..60) { last if fork; setsid }
+                  for (1..2) { fork } select undef, undef, undef, 1000' &
+                  perl -e 'for (1..100) { fork or sleep 1000 } system \"echo > told\"; sleep 1000' &
                   read _ < told";
     let seen = see(&scene.job(script), &Stop::never());
     assert!(scene.look().1);

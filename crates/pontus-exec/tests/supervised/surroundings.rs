@@ -10,7 +10,7 @@ use crate::harness::{Test, tests};
 use crate::scene::{Helper, LONG, Scene, see};
 
 pub const TESTS: &[Test] = tests![
-    no_signal_is_ignored,
+    no_signal_is_ignored_or_blocked,
     standard_input_is_empty_and_nothing_else_is_open,
     it_has_its_group_and_a_session_without_a_terminal,
     the_environment_is_what_was_given,
@@ -23,18 +23,18 @@ const IGNORABLE: u64 = 0x7ffa_fa77;
 /// Signals 32 and 33, which the C library's `posix_spawn` itself ignores, and which nobody else can use.
 const OF_THE_C_LIBRARY: u64 = 0x1_8000_0000;
 
-/// Starts its arguments with all signals ignored and blocked that can be, and nothing open but the standard three.
+/// Starts its arguments with all signals ignored and blocked that can be, and descriptors left open.
 const HOSTILE: [&str; 5] = [
     "perl",
     "-MPOSIX",
     "-e",
-    "POSIX::close($_) for 3..255;
+    "$^F = 255; open my $one, \"/dev/null\"; open my $two, \"/dev/null\"; POSIX::dup2(0, 200);
      for (keys %SIG) { $SIG{$_} = \"IGNORE\" unless /^(KILL|STOP|ILL|FPE|SEGV|NUM3[23]|__.*)$/ }
      sigprocmask(SIG_BLOCK, POSIX::SigSet->new(1..31)); exec @ARGV or die",
     "--",
 ];
 
-fn no_signal_is_ignored() {
+fn no_signal_is_ignored_or_blocked() {
     let scene = Scene::new();
     let script = "exec cat /proc/self/status";
     // Without a supervisor in between they are ignored, or this shows nothing.
@@ -43,8 +43,10 @@ fn no_signal_is_ignored() {
     let alone = String::from_utf8(alone.stdout).unwrap();
     assert_eq!(mask(&alone, "SigIgn") & IGNORABLE, IGNORABLE);
 
+    assert_ne!(mask(&alone, "SigBlk"), 0);
     let out = Helper::start(&scene, &HOSTILE, script, LONG).rest();
     assert_eq!(mask(&out, "SigIgn") & !OF_THE_C_LIBRARY, 0, "{out}");
+    assert_eq!(mask(&out, "SigBlk"), 0, "{out}");
     assert_eq!(mask(&out, "SigCgt"), 0, "{out}");
 }
 
