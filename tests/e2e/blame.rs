@@ -121,7 +121,7 @@ fn a_disk_that_is_full() {
     let work = yard.path().join("work");
     std::fs::create_dir(&work).unwrap();
     let script = "mount -t tmpfs -o size=4m small \"$1\" || exit 99; shift; exec \"$@\"";
-    let mut command = Command::new("unshare");
+    let mut command = yard.command_of("unshare");
     command.args(["--mount", "sh", "-c", script, "sh"]).arg(&work);
     command.arg(pontus_tests::program("runner")).arg("--work-dir").arg(&work);
     command.args(["--dispatcher-server", &yard.server()]).arg(yard.runners());

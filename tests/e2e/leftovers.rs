@@ -79,7 +79,7 @@ fn signals_are_as_in_a_fresh_terminal() {
         "#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status\nls /proc/self/fd | tr '\\n' ' '\n";
     let commit = yard.commit(&[("tests/look", look)]);
     // As `nohup … &` of a shell does it.
-    let mut command = std::process::Command::new("bash");
+    let mut command = yard.command_of("bash");
     let line = format!(
         "trap '' HUP INT QUIT PIPE; exec 7</dev/null; exec {} --dispatcher-server {} {}",
         pontus_tests::program("runner").display(),

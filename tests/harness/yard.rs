@@ -27,10 +27,19 @@ impl Yard {
         fs::create_dir(&master).unwrap();
         git(&master, &["init", "-q"]);
         git(&master, &["commit", "-q", "--allow-empty", "-m", "begin"]);
-        for clone in ["test_repo_clone_obs", "test_repo_clone_runner"] {
-            git(yard.path(), &["clone", "-q", master.to_str().unwrap(), clone]);
-        }
+        yard.clone_master();
         yard
+    }
+
+    /// Makes the two clones, from what the master has now. What they were before is gone.
+    pub fn clone_master(&self) {
+        for clone in [self.observers(), self.runners()] {
+            // There is none at first.
+            fs::remove_dir_all(&clone).ok();
+            let paths = [self.master(), clone];
+            let [master, clone] = paths.each_ref().map(|path| path.to_str().unwrap());
+            git(self.path(), &["clone", "-q", master, clone]);
+        }
     }
 
     /// The temporary folder.
@@ -97,10 +106,15 @@ impl Yard {
         Process::start("runner", command.args(args).arg(clone))
     }
 
-    /// One of the programs, to be run in the yard. Options that stand in our own environment are not for it: these tests
-    /// may themselves be run by a runner.
+    /// One of the programs, to be run in the yard.
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(program(name));
+        self.command_of(program(name))
+    }
+
+    /// Any program, to be run in the yard. Options of Pontus that stand in our own environment are not for it: these tests may
+    /// themselves be run by a runner.
+    pub fn command_of(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.path()).env_remove("RUST_LOG");
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"PONTUS_") {
