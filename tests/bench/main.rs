@@ -17,7 +17,7 @@ const FILE_BYTES: usize = 10_000;
 const WARM_RATIO_MAX: f64 = 0.15;
 
 /// How often each is measured; the best of each is compared, since the machine is not ours alone.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 #[test]
 fn a_warm_checkout_costs_what_has_changed() {

@@ -38,7 +38,8 @@ impl Yard {
             fs::remove_dir_all(&clone).ok();
             let paths = [self.master(), clone];
             let [master, clone] = paths.each_ref().map(|path| path.to_str().unwrap());
-            git(self.path(), &["clone", "-q", master, clone]);
+            // Nobody looks at their files, and there may be many.
+            git(self.path(), &["clone", "-q", "--no-checkout", master, clone]);
         }
     }
 
