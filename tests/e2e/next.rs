@@ -117,3 +117,19 @@ fn what_a_repository_wants_to_keep_is_kept() {
     let result = yard.result(&dispatcher, &third);
     assert!(!result.contains("kept:\n"), "{result}");
 }
+
+#[test]
+fn a_pipe_in_the_place_of_the_next_unit_holds_nobody_up() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let files = [
+        ("tests/a", "#!/bin/sh\nrm tests/b.sh tests/c\nmkfifo tests/b.sh tests/c\n"),
+        ("tests/b.sh", "true\n"),
+        ("tests/c", "#!/bin/sh\n"),
+    ];
+    let commit = yard.commit(&files);
+    let _runner = yard.runner(&["--unit-timeout", "1s"]);
+    let _observer = yard.observer(&[]);
+    let result = yard.result(&dispatcher, &commit);
+    assert!(last_line(&result).starts_with("verdict: timed_out: "), "{result}");
+}

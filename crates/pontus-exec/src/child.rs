@@ -497,7 +497,9 @@ pub(crate) fn not_started(job: &Job, source: io::Error) -> RunError {
 /// What the first line of a script names to run it.
 fn interpreter_of(path: &std::path::Path) -> String {
     let mut start = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
+    // Only a regular file: opening a pipe would wait for its other end.
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    if let Some(file) = is_file.then(|| std::fs::File::open(path).ok()).flatten() {
         // Unread is as good as empty here: the caller has an error to tell already.
         let _ = file.take(SHEBANG_BYTES).read_to_end(&mut start);
     }

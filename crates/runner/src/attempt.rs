@@ -1,7 +1,6 @@
 //! One attempt, tested from checkout to report. It runs on a thread of its own and knows nothing of the dispatcher.
 
 use std::ffi::OsString;
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,15 @@ use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Repor
 use crate::checkout::Checkout;
 use crate::clone::Clone;
 use crate::config::Limits;
+use crate::regular;
 use crate::setup::Setup;
 use crate::spool::Writer;
 use crate::suite::{self, Unit};
 use crate::summary;
 use crate::unit::{self, Surroundings, UnitEnd};
+
+/// How much of a file is read that tells what a repository is set up for. What it tells stands near its beginning.
+const SETUP_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What the dispatcher wants tested.
 #[derive(Debug, Clone)]
@@ -104,7 +107,10 @@ impl Tester {
         self.checkout.update(commit, patience)?;
         info!("{commit}: checked out in {}", seconds(started.elapsed()));
         let tests = self.clone.tests_of(commit, patience)?;
-        let text = |path: &str| fs::read_to_string(self.checkout.tree().join(path)).ok();
+        let text = |path: &str| {
+            let bytes = regular::read(&self.checkout.tree().join(path), SETUP_BYTES_MAX)?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        };
         suite::units(&tests, &Setup::of(&tests, text))
     }
 

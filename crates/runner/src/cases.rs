@@ -1,6 +1,7 @@
 //! What the cases of a unit mean for it: pure decisions.
 
 use pontus_cases::{Case, Found};
+use pontus_exec::How;
 use pontus_proto::limits::{CASE_BYTES_MAX, CASES_MAX, LINE_BYTES_MAX};
 use pontus_proto::{
     Attempt, CaseOutcome, CaseReport, CommitId, Counts, Outcome, Report, Request, encode,
@@ -14,20 +15,29 @@ const CASES_BYTES_MAX: usize = LINE_BYTES_MAX / 2;
 /// What a case takes up in a report beside its name.
 const CASE_FRAME_BYTES: usize = 80;
 
-/// Why a unit whose exit status was 0 has failed all the same: TAP says itself what is wrong, its exit status need not; and a
-/// unittest that ran nothing has not passed, which Pythons before 3.12 do not tell. For all others the exit status is what counts.
-pub fn objection(kind: Kind, found: &Found) -> Option<String> {
+/// Why a unit whose exit status was a good one has failed all the same: TAP says itself what is wrong, its exit status need not
+/// (perl's is how many failed, be it 77); and a unittest that ran nothing has not passed, which Pythons before 3.12 do not tell. For
+/// all others the exit status is what counts.
+pub fn objection(kind: Kind, how: How, found: &Found) -> Option<String> {
     match kind {
         Kind::Tap | Kind::Bats | Kind::NodeTest => {
             let failed = (found.failed > 0).then(|| format!("{} failed in its TAP", found.failed));
             found.complaint.clone().or(failed)
         }
-        Kind::UnittestModule | Kind::UnittestFile => {
-            let ran = found.passed + found.failed + found.skipped > 0;
-            (!ran).then(|| "no tests were found in it".to_owned())
+        Kind::UnittestModule | Kind::UnittestFile if how == How::Exited(0) => {
+            has_no_cases(found).then(|| "no tests were found in it".to_owned())
         }
         _ => None,
     }
+}
+
+/// Whether a TAP unit planned nothing, which is how TAP skips a file. (One without a plan is complained of.)
+pub fn ran_nothing(kind: Kind, found: &Found) -> bool {
+    matches!(kind, Kind::Tap | Kind::Bats | Kind::NodeTest) && has_no_cases(found)
+}
+
+fn has_no_cases(found: &Found) -> bool {
+    (found.passed, found.failed, found.skipped) == (0, 0, 0)
 }
 
 /// What is counted for a unit: its cases, or itself where it has none. A unit that failed has something that failed.
@@ -68,11 +78,15 @@ fn report(case: Case) -> Option<CaseReport> {
 
 /// Leaves out of a report what does not fit into its line. The verdict and the counts hold all the same.
 pub fn fit(report: &mut Report) {
-    fit_cases(report);
     let (commit, attempt) = (longest_id(), Attempt(u32::MAX));
     let is_too_long = |report: &Report| {
         encode(&Request::Report { commit, attempt, report: report.clone() }).is_err()
     };
+    fit_cases(report);
+    if is_too_long(report) {
+        // The units take more than the cases left for them.
+        report.units.iter_mut().for_each(|unit| unit.cases.clear());
+    }
     if is_too_long(report) {
         // Names full of characters that JSON escapes. Whoever has so many such units can do without their list.
         report.units.clear();
@@ -147,6 +161,7 @@ mod tests {
     fn tap_objects_to_its_own_exit_status() {
         let bad_plan = found(4, 0, Some("a plan of 5, and 4 ran"));
         let said = "a plan of 5, and 4 ran".to_owned();
+        let objection = |kind, found: &Found| objection(kind, How::Exited(0), found);
         assert_eq!(objection(Kind::Tap, &bad_plan), Some(said));
         assert_eq!(objection(Kind::Bats, &found(1, 2, None)), Some("2 failed in its TAP".into()));
         assert_eq!(objection(Kind::Tap, &found(1, 0, None)), None);

@@ -5,8 +5,8 @@
 //! to it is gone with the next commit, and never reaches the clone.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use pontus_exec::{Git, GitError, Job, Stop};
 use pontus_proto::CommitId;
 
 use crate::attempt::Patience;
+use crate::regular;
 
 /// Where a repository lists what is kept from one commit to the next, in patterns like those of a `.gitignore`.
 const KEEP_LIST: &str = "tests/.pontus-keep";
@@ -78,10 +79,9 @@ impl Checkout {
 
     /// What the repository wants to find again: build caches, most likely. It lists them in the commit that is checked out.
     fn kept(&self) -> Vec<String> {
-        let mut text = String::new();
-        let list = File::open(self.tree.join(KEEP_LIST));
+        let list = regular::read(&self.tree.join(KEEP_LIST), KEEP_LIST_BYTES_MAX);
         // One that is no text keeps nothing.
-        list.and_then(|list| list.take(KEEP_LIST_BYTES_MAX).read_to_string(&mut text)).ok();
+        let text = list.and_then(|list| String::from_utf8(list).ok()).unwrap_or_default();
         patterns(&text)
     }
 

@@ -1,13 +1,12 @@
 //! What is started for a unit: its program and arguments, its interpreter, and the format that it prints in.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use pontus_cases::Format;
 
+use crate::regular;
 use crate::suite::{Kind, Unit};
 
 /// How much of a file its `#!` line may be. The kernel reads no more.
@@ -27,7 +26,10 @@ pub fn command(unit: &Unit, tree: &Path) -> (OsString, Vec<OsString>) {
         Kind::CargoTest => words(&with(&["cargo", "test", "--test"], &cargo_target(&unit.path))),
         Kind::Bats => words(&with(&["bats", "--tap"], path)),
         Kind::NodeTest => words(&with(&["node", "--test", "--test-reporter=tap"], path)),
-        Kind::GoTest => words(&with(&["go", "test"], Path::new(".").join(path).as_os_str())),
+        // Without a count, Go takes a verdict that it has from before.
+        Kind::GoTest => {
+            words(&with(&["go", "test", "-count=1"], Path::new(".").join(path).as_os_str()))
+        }
     }
 }
 
@@ -97,17 +99,14 @@ fn cargo_target(path: &Path) -> OsString {
 /// Whether an executable is text without a `#!` line, which the kernel does not run and shells give to `sh`. They tell it by the
 /// same mark: no NUL at its beginning.
 fn is_bare_script(path: &Path) -> bool {
-    let mut start = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(SHEBANG_BYTES_MAX).read_to_end(&mut start));
-    read.is_ok() && !start.starts_with(b"#!") && !start.contains(&0)
+    let start = regular::read(path, SHEBANG_BYTES_MAX);
+    start.is_some_and(|start| !start.starts_with(b"#!") && !start.contains(&0))
 }
 
 /// The words of a script's `#!` line: the interpreter, and at most one argument, as the kernel splits them.
 fn shebang(path: &Path) -> Option<Vec<OsString>> {
-    let mut line = Vec::new();
-    let file = File::open(path).ok()?.take(SHEBANG_BYTES_MAX);
-    BufReader::new(file).read_until(b'\n', &mut line).ok()?;
+    let start = regular::read(path, SHEBANG_BYTES_MAX)?;
+    let line = start.split(|byte| *byte == b'\n').next()?;
     let words = line.strip_prefix(b"#!")?.trim_ascii();
     let mut words = words.splitn(2, |byte| matches!(byte, b' ' | b'\t'));
     let interpreter = words.next().filter(|word| !word.is_empty())?;
@@ -149,7 +148,7 @@ mod tests {
             ("tests/a.bats", Kind::Bats, "bats --tap tests/a.bats"),
             ("tests/a.t", Kind::Tap, "perl tests/a.t"),
             ("tests/a.test.js", Kind::NodeTest, "node --test --test-reporter=tap tests/a.test.js"),
-            ("tests/x", Kind::GoTest, "go test ./tests/x"),
+            ("tests/x", Kind::GoTest, "go test -count=1 ./tests/x"),
         ];
         for (path, kind, expected) in rows {
             assert_eq!(line(path, kind, Path::new("/tree")), expected);

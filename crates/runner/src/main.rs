@@ -16,6 +16,7 @@ mod delivery;
 mod exit;
 mod leave;
 mod link;
+mod regular;
 mod serve;
 mod setup;
 mod slot;

@@ -89,7 +89,11 @@ pub fn begin(folder: &Path, output_bytes_max: u64, bell: Arc<Bell>) -> io::Resul
 /// What an earlier process finished and did not deliver.
 pub fn leftover(folder: &Path, bell: Arc<Bell>) -> Option<(Finished, Arc<Reader>)> {
     let text = fs::read(report_path(folder)).ok()?;
-    let finished: Finished = serde_json::from_slice(&text).ok()?;
+    let finished: Finished = serde_json::from_slice(&text)
+        .inspect_err(|error| {
+            log::warn!("dropping what another version finished in {}: {error}", folder.display());
+        })
+        .ok()?;
     let output = File::open(output_path(folder)).ok()?;
     let progress = Progress {
         output_bytes: finished.report.output_bytes,

@@ -129,12 +129,14 @@ fn judge(
         Ok(Ended { how, lasted }) => (how, lasted),
         Err(why) => return UnitEnd::not_run(unit, why),
     };
+    let objection = found.as_ref().and_then(|found| cases::objection(unit.kind, how, found));
+    let ran_nothing = found.as_ref().is_some_and(|found| cases::ran_nothing(unit.kind, found));
     let (outcome, exit, why) = match how {
-        How::Exited(0) => match found.as_ref().and_then(|found| cases::objection(unit.kind, found))
-        {
-            Some(objection) => (Outcome::Failed, Some(0), Some(objection)),
-            None => (Outcome::Passed, Some(0), None),
-        },
+        How::Exited(status @ (0 | SKIPPED)) if objection.is_some() => {
+            (Outcome::Failed, Some(status), objection)
+        }
+        How::Exited(0) if ran_nothing => (Outcome::Skipped, Some(0), None),
+        How::Exited(0) => (Outcome::Passed, Some(0), None),
         How::Exited(SKIPPED) => (Outcome::Skipped, Some(SKIPPED), None),
         How::Exited(status) => {
             (Outcome::Failed, Some(status), Some(format!("exit status {status}")))
@@ -212,5 +214,20 @@ mod tests {
         assert_eq!(line(How::Exited(3)), "=== tests/a: failed in 0.112s: exit status 3");
         assert_eq!(line(How::Signalled(9)), "=== tests/a: failed in 0.112s: ended by SIGKILL");
         assert_eq!(line(How::TimedOut), "=== tests/a: timed_out in 0.112s");
+    }
+
+    #[test]
+    fn tap_is_believed_when_it_says_no() {
+        let line = |status, failed| {
+            let found = Found { failed, ..Found::default() };
+            line(How::Exited(status), Some(found), Kind::Tap)
+        };
+        let said = "=== tests/a: failed in 0.112s: 77 failed in its TAP";
+        assert_eq!(line(77, 77), said);
+        assert_eq!(line(0, 77), said);
+        assert_eq!(line(1, 77), "=== tests/a: failed in 0.112s: exit status 1");
+        // A plan of nothing, `1..0 # SKIP why`, is how TAP itself skips.
+        assert_eq!(line(0, 0), "=== tests/a: skipped in 0.112s");
+        assert_eq!(line(77, 0), "=== tests/a: skipped in 0.112s");
     }
 }

@@ -19,6 +19,9 @@ use crate::stop::Stop;
 use crate::supervise::processes::kill_session;
 use crate::supervise::wire::{self, End, Said};
 
+/// The most that a pipe holds, unless root has raised the limit: `pipe-max-size` in pipe(7).
+const PIPE_BYTES_MAX: usize = 1024 * 1024;
+
 /// Ourselves, also when the file has been replaced by a newer one since we were started.
 const OURSELVES: &str = "/proc/self/exe";
 
@@ -268,12 +271,19 @@ impl<'a> Watch<'a> {
         RunError::SupervisorLost { program: self.job.program.clone(), fate: fate(status) }
     }
 
-    /// What is left in the pipe. Nobody of ours holds it any more; for a stranger who does, we do not wait long.
+    /// What is left in the pipe. Nobody of ours holds it any more; for a stranger who does, we do not wait long. But what was in
+    /// it when the child ended is read, however slow the sink is.
     fn drain(&mut self, buffer: &mut [u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), RunError> {
         self.orders = None;
         self.until = Some(Instant::now() + LEAK_WAIT);
-        while self.output.is_some() && !self.is_past() {
-            if self.wait()?.contains(&Source::Output) {
+        let mut owed = PIPE_BYTES_MAX / buffer.len().max(1) + 1;
+        while self.output.is_some() && (owed > 0 || !self.is_past()) {
+            let is_ready = self.wait()?.contains(&Source::Output);
+            if !is_ready && self.is_past() {
+                return Ok(());
+            }
+            if is_ready {
+                owed = owed.saturating_sub(1);
                 self.read_output(buffer, sink);
             }
         }
