@@ -230,34 +230,3 @@ fn slots_are_runners() {
     // One fetch was enough for all of them.
     assert_eq!(runner.log().iter().filter(|line| line.contains(": fetching")).count(), 1);
 }
-
-#[test]
-fn the_clone_of_the_runner_is_left_alone() {
-    let mut yard = Yard::new();
-    let dispatcher = yard.dispatcher(&[]);
-    let vandal = "#!/bin/sh\ngit config user.name vandal\ngit checkout -q -b mine\n\
-                  echo x > left-behind\necho vandal > .git/hooks-are-not-here\nrm -f tests/look\n";
-    let first = yard.commit(&[("tests/vandal", vandal), ("tests/look", "#!/bin/sh\nls\n")]);
-    let before = clone_state(&yard);
-    let _runner = yard.runner(&[]);
-    let _observer = yard.observer(&[]);
-    yard.result(&dispatcher, &first);
-    let second = yard.commit(&[("tests/vandal", "#!/bin/sh\ngit status --short; git branch\n")]);
-    let result = yard.result(&dispatcher, &second);
-    assert!(last_line(&result).starts_with("verdict: passed: 2 passed"), "{result}");
-    assert!(result.contains("=== tests/look\ntests\n=== tests/look: passed"), "{result}");
-    assert!(!result.contains("mine"), "{result}");
-    assert_eq!(clone_state(&yard), before);
-}
-
-/// What a user of the runner's clone would miss if it changed.
-fn clone_state(yard: &Yard) -> [String; 4] {
-    let clone = yard.runners();
-    let git = |args: &[&str]| pontus_tests::git(&clone, args);
-    [
-        git(&["status", "--porcelain", "--branch"]),
-        git(&["config", "--local", "--list"]),
-        git(&["for-each-ref", "refs/heads", "refs/remotes"]),
-        git(&["worktree", "list"]),
-    ]
-}
