@@ -113,8 +113,9 @@ fn everybody_is_killed_again_and_again() {
     let mut dispatcher = yard.dispatcher(&["--reconnect-grace", "500ms"]);
     let _steady = yard.runner(&["--slots", "2"]);
     let mut mortal = yard.runner(&[]);
-    let mut observer = yard.observer(&["--every-commit"]);
+    // Before the observer is there: otherwise it may hand in what the master began with.
     let mut commits = vec![yard.commit(&[("tests/a.sh", "echo \"$PONTUS_COMMIT\"\nsleep 0.1\n")])];
+    let mut observer = yard.observer(&["--every-commit"]);
     observer.wait_for(&format!("{} of main: ", commits[0]));
     for round in 0..COMMITS {
         commits.push(yard.commit(&[]));
