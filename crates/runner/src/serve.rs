@@ -14,7 +14,7 @@ use crate::config::{CloneConfig, Config};
 use crate::leave::{self, Leave};
 use crate::link::{Identity, Link};
 use crate::slot::{Common, Slot};
-use crate::spool;
+use crate::spool::{self, Finished};
 use crate::term::Term;
 use crate::work::Place;
 
@@ -58,17 +58,19 @@ fn slot(number: usize, config: &Config, clone: &CloneConfig, common: Common) -> 
     let place = Place::take(&clone.work_dir)?;
     let bell = Arc::new(Bell::default());
     common.leave.tell(Arc::clone(&bell));
+    let leftover = spool::leftover(&place.spool(), Arc::clone(&bell));
     let identity = Identity {
         dispatcher: config.dispatcher.clone(),
         name: config.name.clone(),
         project: clone.project.clone(),
-        instance: instance(&place, &bell)?,
+        instance: instance(leftover.as_ref().map(|(finished, _)| finished))?,
     };
     let checkout = Checkout::new(place.control(), place.tree(), clone.git_dir.clone());
     Ok(Slot {
         number,
         link: Link::new(identity),
         place,
+        leftover,
         common,
         checkout: Arc::new(checkout),
         project: clone.project.clone(),
@@ -79,9 +81,9 @@ fn slot(number: usize, config: &Config, clone: &CloneConfig, common: Common) -> 
 }
 
 /// Who finished the leftover goes on being who it was; everybody else is new, so that no attempt can be taken for another's.
-fn instance(place: &Place, bell: &Arc<Bell>) -> Result<InstanceId> {
-    if let Some((finished, _)) = spool::leftover(&place.spool(), Arc::clone(bell)) {
-        return Ok(finished.instance);
+fn instance(leftover: Option<&Finished>) -> Result<InstanceId> {
+    if let Some(finished) = leftover {
+        return Ok(finished.instance.clone());
     }
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).context("cannot get random bytes")?;

@@ -16,7 +16,7 @@ use crate::config::Limits;
 use crate::delivery::{self, Next};
 use crate::leave::{Hurry, Leave};
 use crate::link::Link;
-use crate::spool::{self, Reader, Writer};
+use crate::spool::{self, Finished, Reader, Writer};
 use crate::term::Term;
 use crate::work::Place;
 
@@ -32,6 +32,8 @@ pub struct Slot {
     pub link: Link,
     /// On the disk.
     pub place: Place,
+    /// What this place's last process finished and could not deliver.
+    pub leftover: Option<(Finished, Arc<Reader>)>,
     /// What it shares with the others.
     pub common: Common,
     /// Where commits are checked out.
@@ -148,15 +150,15 @@ impl Slot {
                 Some(Assignment { commit, attempt, branch, timeout })
             }
             Ok(Reply::Idle {}) => None,
-            Ok(_) => self.lose_touch(&ClientError::Unfitting),
-            Err(error) => self.lose_touch(&error),
+            Ok(_) => {
+                self.link.drop_client(&ClientError::Unfitting);
+                None
+            }
+            Err(error) => {
+                self.link.drop_client(&error);
+                None
+            }
         }
-    }
-
-    /// Begins the conversation anew.
-    fn lose_touch<T>(&mut self, why: &ClientError) -> Option<T> {
-        self.link.drop_client(why);
-        None
     }
 
     fn take_on(&mut self, assignment: &Assignment, writer: Writer) {
@@ -280,10 +282,9 @@ impl Slot {
         }
     }
 
-    /// What this place's last process finished and could not deliver.
+    /// Before anything else, since the place's spool is about to be begun anew.
     fn deliver_leftover(&mut self) {
-        let leftover = spool::leftover(&self.place.spool(), Arc::clone(&self.bell));
-        if let Some((finished, reader)) = leftover {
+        if let Some((finished, reader)) = self.leftover.take() {
             info!("{}: delivering what was finished before", finished.commit);
             let assignment = Assignment {
                 commit: finished.commit,
