@@ -13,7 +13,7 @@ fn runner_killed_in_mid_test() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let mut runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let _visitor = checkpoint.arrival();
     let _other = yard.runner(&[]);
     runner.kill();
@@ -35,7 +35,7 @@ fn dispatcher_killed_in_mid_test_and_restarted() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let _runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (visitor, _) = checkpoint.arrival();
     dispatcher.kill();
     let dispatcher = yard.dispatcher(&[]);
@@ -53,7 +53,7 @@ fn frozen_runner_loses_its_commit_and_its_late_report() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let frozen = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (first, _) = checkpoint.arrival();
     frozen.signal(Signal::STOP);
     let other = yard.runner(&[]);
@@ -75,7 +75,7 @@ fn a_runner_that_lost_its_commit_ends_its_tests() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let frozen = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (first, _) = checkpoint.arrival();
     frozen.signal(Signal::STOP);
     let _other = yard.runner(&[]);
@@ -94,7 +94,7 @@ fn a_commit_that_loses_every_runner_is_given_up() {
     let dispatcher = yard.dispatcher(&["--max-attempts", "2", "--reconnect-grace", "100ms"]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     for _ in 0..2 {
         let mut runner = yard.runner(&[]);
         let _visitor = checkpoint.arrival();

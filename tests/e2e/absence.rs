@@ -57,7 +57,7 @@ fn a_commit_that_was_tested_is_not_tested_again() {
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     yard.result(&dispatcher, &commit);
     pontus_tests::git(&yard.observers(), &["update-ref", "-d", "refs/pontus/submitted/main/@"]);
     let mut observer = yard.observer(&["--once"]);
@@ -72,7 +72,7 @@ fn the_runner_goes_on_testing_while_the_dispatcher_is_away() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (visitor, _) = checkpoint.arrival();
     dispatcher.signal(Signal::TERM);
     assert!(dispatcher.wait().success());
@@ -92,7 +92,7 @@ fn what_a_runner_finished_is_delivered_by_its_next_start() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let mut runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (visitor, _) = checkpoint.arrival();
     dispatcher.kill();
     runner.signal(Signal::TERM);
@@ -112,7 +112,7 @@ fn results_that_were_removed_are_there_again() {
     let mut dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     let _runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let result = yard.result(&dispatcher, &commit);
     dispatcher.kill();
     std::fs::remove_file(yard.path().join("test_results").join(&commit)).unwrap();
@@ -128,7 +128,7 @@ fn a_result_that_is_there_is_never_written_again() {
     let mut dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "echo hello\n")]);
     let _runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let result = yard.result(&dispatcher, &commit);
     dispatcher.kill();
     // As after a power failure: the output's removal was not durable, its bytes neither.
@@ -149,7 +149,7 @@ fn a_dispatcher_that_cannot_keep_output_is_waited_for() {
     std::fs::write(&outputs, "in the way").unwrap();
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     let _runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     dispatcher.wait_for_many("cannot keep output", 2);
     std::fs::remove_file(&outputs).unwrap();
     std::fs::rename(&aside, &outputs).unwrap();
@@ -163,7 +163,7 @@ fn every_commit_of_a_long_push_is_handed_in() {
     const COMMITS: usize = 1_100;
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     // The same tree and parent chain as that many `git commit`, in one process.
     let tip = pontus_tests::git(&yard.master(), &["rev-parse", "HEAD"]);
     let mut stream = String::new();
@@ -182,7 +182,7 @@ fn every_commit_of_a_long_push_is_handed_in() {
         .stdin(std::fs::File::open(&path).unwrap())
         .status();
     assert!(status.unwrap().success());
-    assert!(yard.observer(&["--once", "--every-commit"]).wait().success());
+    yard.hand_in(&["--every-commit"]);
     dispatcher.wait_for_many(": queued for test_repo", COMMITS + 1);
 }
 

@@ -18,7 +18,7 @@ fn testing() -> Testing {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     Testing { yard, dispatcher, runner, checkpoint, commit }
 }
 
@@ -61,7 +61,7 @@ fn an_idle_runner_leaves_at_once() {
     assert!(runner.wait().success());
     // What comes next is for the next runner, and nothing was held against the commit.
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let _runner = yard.runner(&[]);
     let result = yard.result(&dispatcher, &commit);
     assert!(result.contains("runner    oak/1\nattempt   1\n") || result.contains("attempt   2\n"));
@@ -85,9 +85,9 @@ fn a_term_of_commits() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     yard.commit(&[("tests/a.sh", "true\n")]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let commits: Vec<_> = (0..3).map(|_| yard.commit(&[])).collect();
-    assert!(yard.observer(&["--once", "--every-commit"]).wait().success());
+    yard.hand_in(&["--every-commit"]);
     let mut runner = yard.runner(&["--max-commits", "2", "--slots", "2"]);
     assert!(runner.wait().success());
     dispatcher.wait_for_many(": verdict passed", 2);
@@ -103,7 +103,7 @@ fn a_runner_that_has_nothing_to_do_leaves() {
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let mut runner = yard.runner(&["--idle-exit", "300ms"]);
     let (visitor, _) = checkpoint.arrival();
     visitor.leave_with(0);

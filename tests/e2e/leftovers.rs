@@ -32,7 +32,7 @@ fn nobody_gets_away_from_a_unit() {
         let _dispatcher = yard.dispatcher(&[]);
         let (home, away) = commit(&yard, escape);
         let _runner = yard.runner(&[]);
-        assert!(yard.observer(&["--once"]).wait().success());
+        yard.hand_in(&[]);
         let (escaped, _) = away.arrival();
         let (unit, _) = home.arrival();
         unit.leave_with(0);
@@ -49,7 +49,7 @@ fn nobody_outlives_a_runner_that_is_killed() {
         let _dispatcher = yard.dispatcher(&[]);
         let (home, away) = commit(&yard, escape);
         let mut runner = yard.runner(&[]);
-        assert!(yard.observer(&["--once"]).wait().success());
+        yard.hand_in(&[]);
         let (escaped, _) = away.arrival();
         let (unit, _) = home.arrival();
         runner.kill();
@@ -66,7 +66,7 @@ fn a_child_that_keeps_the_pipe_delays_nobody() {
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "setsid sleep 1000 &\nsleep 1000 &\necho done\n")]);
     let _runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let result = yard.result(&dispatcher, &commit);
     assert!(result.contains("\ndone\n=== tests/a.sh: passed in 0."), "{result}");
 }
@@ -87,7 +87,7 @@ fn signals_are_as_in_a_fresh_terminal() {
         yard.runners().display()
     );
     let _runner = pontus_tests::Process::start("runner", command.args(["-c", &line]));
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let result = yard.result(&dispatcher, &commit);
     let masks = |name: &str| -> u64 {
         let line = result.lines().find(|line| line.starts_with(name)).unwrap();
@@ -108,7 +108,7 @@ fn a_timeout_ends_everybody_after_the_grace() {
     let script = format!("#!/bin/bash\ntrap '' TERM\nsetsid bash -c '{}' &\nwait\n", away.stay());
     let commit = yard.commit(&[("tests/a", &script)]);
     let _runner = yard.runner(&["--unit-timeout", "500ms"]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     away.arrival().0.wait_until_gone();
     let result = yard.result(&dispatcher, &commit);
     let said = "verdict: timed_out: tests/a took longer than 500ms";

@@ -18,7 +18,7 @@ fn a_flood_costs_neither_memory_nor_the_test() {
         let dispatcher = yard.dispatcher(&[]);
         let commit = yard.commit(&[("tests/flood.sh", print)]);
         let runner = yard.runner(&[]);
-        assert!(yard.observer(&["--once"]).wait().success());
+        yard.hand_in(&[]);
         let result = yard.result(&dispatcher, &commit);
         assert!(last_line(&result).starts_with("verdict: passed: "), "{name}");
         assert!(result.contains(" bytes of output are missing here\n"), "{name}");
@@ -36,7 +36,7 @@ fn output_is_on_the_dispatchers_disk_within_a_second() {
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     let _runner = yard.runner(&[]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (visitor, _) = checkpoint.arrival();
     let printed = Instant::now();
     let output = yard.path().join("test_results/.pontus/output").join(format!("{commit}.1"));
@@ -59,7 +59,7 @@ fn a_dispatcher_that_hangs_is_not_in_a_tests_way() {
     );
     let commit = yard.commit(&[("tests/a", &script)]);
     let _runner = yard.runner(&["--output-limit", "128MiB"]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let (visitor, _) = first.arrival();
     dispatcher.signal(Signal::STOP);
     visitor.leave_with(0);

@@ -175,9 +175,9 @@ fn every_commit_if_asked_for() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     yard.commit(&[("tests/a.sh", "true\n")]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let commits: Vec<_> = (0..3).map(|_| yard.commit(&[])).collect();
-    assert!(yard.observer(&["--once", "--every-commit"]).wait().success());
+    yard.hand_in(&["--every-commit"]);
     let _runner = yard.runner(&[]);
     for commit in &commits {
         let result = yard.result(&dispatcher, commit);
@@ -218,9 +218,9 @@ fn slots_are_runners() {
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     yard.commit(&[("tests/wait", &checkpoint.script())]);
-    assert!(yard.observer(&["--once"]).wait().success());
+    yard.hand_in(&[]);
     let commits: Vec<_> = (0..3).map(|_| yard.commit(&[])).collect();
-    assert!(yard.observer(&["--once", "--every-commit"]).wait().success());
+    yard.hand_in(&["--every-commit"]);
     let runner = yard.runner(&["--slots", "4"]);
     let visitors: Vec<_> = (0..4).map(|_| checkpoint.arrival().0).collect();
     visitors.into_iter().for_each(|visitor| visitor.leave_with(0));

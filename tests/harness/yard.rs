@@ -95,6 +95,12 @@ impl Yard {
         Process::start("observer", command.args(args).arg(self.observers()))
     }
 
+    /// Has an observer look once, and hold that it could hand in what it saw.
+    pub fn hand_in(&self, args: &[&str]) {
+        let mut observer = self.observer(&[&["--once"], args].concat());
+        assert!(observer.wait().success());
+    }
+
     /// Starts a runner.
     pub fn runner(&self, args: &[&str]) -> Process {
         self.runner_on(&self.runners(), args)
