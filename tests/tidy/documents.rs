@@ -70,7 +70,7 @@ fn each_program_has_the_options_of_the_contract() {
     let expected = [
         (
             "dispatcher",
-            "--host --port --results-dir --lease --reconnect-grace --max-attempts --commit-timeout \
+            "--host --port --results-dir --lease --reconnect-grace --max-attempts --commit-timeout --max-undecided \
              --max-connections",
         ),
         ("observer", "--dispatcher-server --interval --branch --every-commit --project --once"),

@@ -41,6 +41,11 @@ pub struct Args {
     #[arg(long, env = "PONTUS_COMMIT_TIMEOUT", default_value = "1h", value_parser = parse_duration)]
     pub commit_timeout: Duration,
 
+    /// How many commits may wait for a verdict; one more is refused, and its observer tries again later
+    #[arg(long, env = "PONTUS_MAX_UNDECIDED", value_name = "N", default_value_t = 200_000,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_undecided: u32,
+
     /// How many connections there may be; one more is told so and closed
     #[arg(long, env = "PONTUS_MAX_CONNECTIONS", default_value_t = 4096,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -49,6 +49,7 @@ impl TryFrom<Args> for Config {
             scheduler: pontus_scheduler::Config {
                 lease_ms: ms(args.lease),
                 reconnect_grace_ms: ms(args.reconnect_grace),
+                undecided_max: args.max_undecided as usize,
                 attempts_max: args.max_attempts,
                 attempt_ms_max: ms(args.commit_timeout.saturating_add(ATTEMPT_MARGIN)),
                 poll_ms: POLL_MS_MAX,

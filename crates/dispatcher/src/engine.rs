@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
 use anyhow::{Context, Result};
-use pontus_proto::Report;
+use pontus_proto::{Report, Submission};
 use pontus_scheduler::{Answer, Effect, Event, Record, Scheduler, SessionId};
 
 use crate::clock::{Clock, wall_ms};
@@ -24,10 +24,21 @@ const BATCH_MAX: usize = 1024;
 pub enum Message {
     /// A session begins, and will hear its answers here.
     Opened(SessionId, Sender<Answer>),
-    /// Something happened. A report comes with the event that says there is one.
-    Happened(Event, Option<Report>),
+    /// Something happened.
+    Happened(Event, Enclosed),
     /// The user wants the dispatcher to end.
     Stop,
+}
+
+/// What came with an event. It is for the disk: the scheduler does not look into it.
+#[derive(Debug)]
+pub enum Enclosed {
+    /// Most events say all there is.
+    Nothing,
+    /// With a commit that was handed in.
+    Submission(Box<Submission>),
+    /// With a runner's verdict.
+    Report(Box<Report>),
 }
 
 /// What the engine owns.
@@ -87,18 +98,18 @@ impl Engine {
                 Message::Opened(session, mailbox) => {
                     self.mailboxes.insert(session, mailbox);
                 }
-                Message::Happened(event, report) => left.push(self.step_one(event, report)?),
+                Message::Happened(event, enclosed) => left.push(self.step_one(event, &enclosed)?),
                 Message::Stop => {}
             }
         }
         // What has arrived counts before what is due: a beat that came in time is not late because we were busy.
         if self.scheduler.next_deadline().is_some_and(|deadline| deadline <= self.clock.now()) {
-            left.push(self.step_one(Event::Ticked, None)?);
+            left.push(self.step_one(Event::Ticked, &Enclosed::Nothing)?);
         }
         Ok(left)
     }
 
-    fn step_one(&mut self, event: Event, report: Option<Report>) -> Result<Vec<Effect>> {
+    fn step_one(&mut self, event: Event, enclosed: &Enclosed) -> Result<Vec<Effect>> {
         if let Event::Ended { session, .. } = event {
             self.mailboxes.remove(&session);
         }
@@ -110,7 +121,7 @@ impl Engine {
         for effect in records {
             let Effect::Remember(record) = effect else { continue };
             log_record(&record);
-            self.store.remember(&record, report.as_ref(), wall_ms())?;
+            self.store.remember(&record, enclosed, wall_ms())?;
         }
         Ok(left)
     }

@@ -22,6 +22,8 @@ pub struct Facts {
     pub branch: Option<BranchName>,
     /// Commits that it stands for, oldest first.
     pub skipped: Vec<CommitId>,
+    /// How many older ones it stands for beside those.
+    pub skipped_unnamed: u64,
     /// The attempt that decided it, or the last that was lost.
     pub attempt: Attempt,
     /// Who ran it.
@@ -125,8 +127,10 @@ fn header(facts: &Facts) -> String {
         ("attempt", facts.attempt.to_string()),
         ("started", clock::shown(facts.started_ms)),
     ];
+    let unnamed = (facts.skipped_unnamed > 0)
+        .then(|| ("skipped", format!("{} older commits, not named", facts.skipped_unnamed)));
     let skipped = facts.skipped.iter().map(|commit| ("skipped", commit.to_string()));
-    let lines = first.into_iter().chain(branch).chain(then).chain(skipped);
+    let lines = first.into_iter().chain(branch).chain(then).chain(unnamed).chain(skipped);
     lines.map(|(key, value)| format!("{key:<10}{value}\n")).chain(["\n".to_owned()]).collect()
 }
 
@@ -157,6 +161,7 @@ pub(crate) mod tests {
             project: "test_repo".parse().unwrap(),
             branch: Some("main".parse().unwrap()),
             skipped: vec!["cd".repeat(20).parse().unwrap()],
+            skipped_unnamed: 8_999,
             attempt: Attempt(2),
             runner: "oak/1".parse().unwrap(),
             started_ms: 1_795_356_843_000,
@@ -193,6 +198,7 @@ branch    main
 runner    oak/1
 attempt   2
 started   2026-11-22T14:14:03Z
+skipped   8999 older commits, not named
 skipped   cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd
 
 hello!

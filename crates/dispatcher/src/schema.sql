@@ -10,7 +10,13 @@ CREATE TABLE commits (
     state         TEXT    NOT NULL CHECK (state IN ('queued', 'running', 'done')),
     attempts      INTEGER NOT NULL DEFAULT 0,        -- the highest number that was given to a try
     lost          INTEGER NOT NULL DEFAULT 0,        -- how many of them lost their runner
-    submitted_ms  INTEGER NOT NULL
+    submitted_ms  INTEGER NOT NULL,
+    previous      TEXT,                              -- what was submitted of the branch before
+    tree          TEXT,                              -- this and what follows: what the commit says of itself
+    subject       TEXT,
+    author        TEXT,
+    committed_ms  INTEGER,
+    skipped_unnamed INTEGER NOT NULL DEFAULT 0       -- how many it stands for beside its skipped_commits
 ) STRICT, WITHOUT ROWID;
 
 -- A row for each commit that is done, written once.

@@ -15,7 +15,7 @@ use pontus_proto::{
 };
 use pontus_scheduler::{Answer, Event, SessionId};
 
-use crate::engine::Message;
+use crate::engine::{Enclosed, Message};
 use crate::folder::Folder;
 use crate::output::Output;
 use crate::serve::Gate;
@@ -92,7 +92,7 @@ impl Drop for Farewell {
     fn drop(&mut self) {
         let ended = Event::Ended { session: self.id, unheard: self.unheard };
         // When the engine is gone, everything ends.
-        self.engine.send(Message::Happened(ended, None)).ok();
+        self.engine.send(Message::Happened(ended, Enclosed::Nothing)).ok();
         debug!("session {} has ended", self.id.0);
     }
 }
@@ -158,19 +158,19 @@ impl Session<'_> {
             return (missing, Then::GoOn);
         }
         let about = translate::attempt_of(&request);
-        let (event, report) = match translate::event(self.id, self.role, request) {
+        let (event, enclosed) = match translate::event(self.id, self.role, request) {
             Ok(translated) => translated,
             Err(reply) => return (reply, Then::GoOn),
         };
-        match self.ask(event, report) {
+        match self.ask(event, enclosed) {
             Some(answer) => self.heard(answer, about),
             None => (refusal(Code::Stopping, "the dispatcher is leaving"), Then::End),
         }
     }
 
     /// Asks the engine. `None` when it has stopped.
-    fn ask(&self, event: Event, report: Option<Report>) -> Option<Answer> {
-        self.engine.send(Message::Happened(event, report)).ok()?;
+    fn ask(&self, event: Event, enclosed: Enclosed) -> Option<Answer> {
+        self.engine.send(Message::Happened(event, enclosed)).ok()?;
         self.answers.recv().ok()
     }
 

@@ -1,33 +1,37 @@
 //! Between the words on the wire and the scheduler's: two small translations, each total.
 
 use pontus_proto::limits::PROTOCOL;
-use pontus_proto::{Attempt, Code, CommitId, Reply, Report, Request, Role};
+use pontus_proto::{Attempt, Code, CommitId, Reply, Request, Role};
 use pontus_scheduler::{Answer, Event, SessionId, Submission};
+
+use crate::engine::Enclosed;
 
 /// What a request means to the scheduler, or why it cannot be said by this role. `hello` and `output` mean nothing to it:
 /// the session deals with them.
-pub fn event(
-    session: SessionId,
-    role: Role,
-    request: Request,
-) -> Result<(Event, Option<Report>), Reply> {
+pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event, Enclosed), Reply> {
     match (role, request) {
-        (Role::Observer, Request::Submit { commit, project, branch, skipped }) => {
-            let submission = Submission { commit, project, branch, skipped };
-            Ok((Event::Submitted { session, submission }, None))
+        (Role::Observer, Request::Submit(enclosed)) => {
+            let submission = Submission {
+                commit: enclosed.commit,
+                project: enclosed.project.clone(),
+                branch: enclosed.branch.clone(),
+            };
+            let enclosed = Enclosed::Submission(Box::new(enclosed));
+            Ok((Event::Submitted { session, submission }, enclosed))
         }
-        (Role::Runner, Request::Register { name, instance, project }) => {
-            Ok((Event::Registered { session, name, instance, project }, None))
+        (Role::Runner, Request::Register { name, instance, project, labels: _ }) => {
+            Ok((Event::Registered { session, name, instance, project }, Enclosed::Nothing))
         }
-        (Role::Runner, Request::Ready {}) => Ok((Event::Ready { session }, None)),
+        (Role::Runner, Request::Ready {}) => Ok((Event::Ready { session }, Enclosed::Nothing)),
         (Role::Runner, Request::Beat { commit, attempt }) => {
-            Ok((Event::Beat { session, commit, attempt }, None))
+            Ok((Event::Beat { session, commit, attempt }, Enclosed::Nothing))
         }
         (Role::Runner, Request::Report { commit, attempt, report }) => {
-            Ok((Event::Reported { session, commit, attempt }, Some(report)))
+            let enclosed = Enclosed::Report(Box::new(report));
+            Ok((Event::Reported { session, commit, attempt }, enclosed))
         }
         (Role::Runner, Request::GiveBack { commit, attempt }) => {
-            Ok((Event::GaveBack { session, commit, attempt }, None))
+            Ok((Event::GaveBack { session, commit, attempt }, Enclosed::Nothing))
         }
         (role, request) => Err(refusal(Code::Unexpected, unexpected(role, &request))),
     }
@@ -37,6 +41,10 @@ pub fn event(
 pub fn reply(answer: Answer, context: &Context) -> Reply {
     match answer {
         Answer::Accepted { commit, new } => Reply::Accepted { commit, new },
+        Answer::Full { undecided_max } => {
+            let message = format!("{undecided_max} commits wait for a verdict, no more may");
+            refusal(Code::QueueFull, message)
+        }
         Answer::Registered { runner } => Reply::Registered { runner, lease_ms: context.lease_ms },
         Answer::Assigned { commit, attempt, branch } => {
             Reply::Assigned { commit, attempt, branch, timeout_ms: context.attempt_timeout_ms }

@@ -85,9 +85,17 @@ fn submit(
     submission: Submission<CommitId>,
 ) -> Result<()> {
     let Submission { commit, skipped } = submission;
-    let request =
-        Request::Submit { commit, project: project.clone(), branch: Some(branch.clone()), skipped };
-    match dispatcher.ask(&request)? {
+    let request = pontus_proto::Submission {
+        commit,
+        project: project.clone(),
+        branch: Some(branch.clone()),
+        previous: None,
+        skipped,
+        skipped_unnamed: 0,
+        labels: Vec::new(),
+        about: None,
+    };
+    match dispatcher.ask(&Request::Submit(request))? {
         Reply::Accepted { new, .. } => {
             info!("{commit} of {branch}: {}", if new { "submitted" } else { "known already" });
             Ok(())

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{CASE_BYTES_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
+use crate::limits::{CASE_BYTES_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX, UNIT_BYTES_MAX};
 use crate::text::escaped;
 
 /// Text that is not the id or name it should be. Its message says which rule was broken.
@@ -75,6 +75,25 @@ impl TryFrom<String> for CommitId {
 impl From<CommitId> for String {
     fn from(id: CommitId) -> String {
         id.to_string()
+    }
+}
+
+/// The id of what a commit holds. It keeps to the rules of a commit's id, and is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TreeId(CommitId);
+
+impl FromStr for TreeId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse().map(TreeId)
+    }
+}
+
+impl fmt::Display for TreeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -168,6 +187,14 @@ name!(
     NAME_BYTES_MAX + 11,
     "One runner as the dispatcher numbers it: `oak/1`."
 );
+name!(
+    Label,
+    "label",
+    NAME_BYTES_MAX,
+    "What a runner has and a commit may ask for: `gpu`, `os=linux`."
+);
+name!(Author, "author", NAME_BYTES_MAX, "Who wrote a commit: `Ada <ada@example.org>`.");
+name!(Subject, "subject", SUBJECT_BYTES_MAX, "The first line of a commit's message.");
 name!(CaseName, "case", CASE_BYTES_MAX, "One test inside a unit, as its tool names it.");
 name!(UnitName, "unit", UNIT_BYTES_MAX, "A unit's path in the repository: `tests/test_pass.py`.");
 

@@ -16,12 +16,12 @@ mod text;
 pub use client::{Client, ClientError, HangUp};
 pub use connection::{Connection, ReadError};
 pub use id::{
-    Attempt, BranchName, CaseName, CommitId, HostName, InstanceId, InvalidId, ProjectName,
-    RunnerName, UnitName,
+    Attempt, Author, BranchName, CaseName, CommitId, HostName, InstanceId, InvalidId, Label,
+    ProjectName, RunnerName, Subject, TreeId, UnitName,
 };
 pub use line::{LineBuffer, LineTooLong};
 pub use message::{
-    Bytes, CaseOutcome, CaseReport, Code, Counts, KNOWN_TYPES, Outcome, ParseError, Reply, Report,
-    Request, Role, UnitReport, Verdict, decode_reply, decode_request, encode,
+    About, Bytes, CaseOutcome, CaseReport, Code, Counts, KNOWN_TYPES, Outcome, ParseError, Reply,
+    Report, Request, Role, Submission, UnitReport, Verdict, decode_reply, decode_request, encode,
 };
 pub use text::{escaped, parse_address, parse_duration, parse_size, seconds};

@@ -48,6 +48,12 @@ pub const CASE_BYTES_MAX: usize = 400;
 /// Skipped commits of one submission. The oldest beyond it are not named.
 pub const SKIPPED_MAX: usize = 1_000;
 
+/// Labels of one runner, or of one submission.
+pub const LABELS_MAX: usize = 32;
+
+/// A commit's subject, in bytes of UTF-8. An observer cuts a longer one.
+pub const SUBJECT_BYTES_MAX: usize = 500;
+
 /// Output of one attempt as a whole. A runner cuts at its own `--output-limit`, which may not be larger.
 pub const ATTEMPT_BYTES_MAX: u64 = 1_073_741_824;
 

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::{
-    Attempt, BranchName, CaseName, CommitId, HostName, InstanceId, ProjectName, RunnerName,
-    UnitName,
+    Attempt, Author, BranchName, CaseName, CommitId, HostName, InstanceId, Label, ProjectName,
+    RunnerName, Subject, TreeId, UnitName,
 };
 use crate::limits::{
-    CASES_MAX, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX, UNITS_MAX,
+    CASES_MAX, LABELS_MAX, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX,
+    UNITS_MAX,
 };
 use crate::line::LineTooLong;
 use crate::text::escaped;
@@ -27,19 +28,8 @@ pub enum Request {
         /// What it is going to be.
         role: Role,
     },
-    /// An observer hands a commit in.
-    Submit {
-        /// What to test.
-        commit: CommitId,
-        /// Whose commit it is.
-        project: ProjectName,
-        /// Where it was seen.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        branch: Option<BranchName>,
-        /// Commits that this one stands for, oldest first, at most [`SKIPPED_MAX`].
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        skipped: Vec<CommitId>,
-    },
+    /// A commit is handed in.
+    Submit(Submission),
     /// A runner says who it is; again after each reconnection.
     Register {
         /// What its process calls itself.
@@ -48,6 +38,9 @@ pub enum Request {
         instance: InstanceId,
         /// Whose commits it can test.
         project: ProjectName,
+        /// What it has that a commit may ask for, at most [`LABELS_MAX`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<Label>,
     },
     /// A runner has nothing to do and waits for a commit.
     Ready {},
@@ -85,6 +78,52 @@ pub enum Request {
         /// Which try of it.
         attempt: Attempt,
     },
+}
+
+/// A commit to test, and all that its observer knows of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// What to test.
+    pub commit: CommitId,
+    /// Whose commit it is.
+    pub project: ProjectName,
+    /// Where it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
+    /// What was handed in of the branch before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<CommitId>,
+    /// Commits that this one stands for, oldest first, at most [`SKIPPED_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<CommitId>,
+    /// How many older ones it stands for beside those, which are too many to be named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_unnamed: u64,
+    /// What its runner has to have, at most [`LABELS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
+    /// What the commit says of itself, where it was there to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+}
+
+/// What a commit says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What it holds.
+    pub tree: TreeId,
+    /// The first line of its message, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// Who wrote it: `Ada <ada@example.org>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+    /// When it was committed, by the committer's clock, in milliseconds since 1970.
+    pub committed_ms: i64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What the dispatcher answers.
@@ -174,6 +213,8 @@ pub enum Code {
     Stale,
     /// The dispatcher's disk did not take it: nothing is lost yet, try again.
     Storage,
+    /// As many commits are queued as may be: keep it, try again later.
+    QueueFull,
     /// The dispatcher has as many connections as it may have. The connection ends.
     TooManyConnections,
     /// Too long without a line. The connection ends.
@@ -419,7 +460,11 @@ fn check_limits(request: &Request) -> Result<(), ParseError> {
         if count <= max { Ok(()) } else { Err(ParseError::new(Code::Malformed, message())) }
     };
     match request {
-        Request::Submit { skipped, .. } => at_most("skipped commits", skipped.len(), SKIPPED_MAX),
+        Request::Submit(Submission { skipped, labels, .. }) => {
+            at_most("skipped commits", skipped.len(), SKIPPED_MAX)?;
+            at_most("labels", labels.len(), LABELS_MAX)
+        }
+        Request::Register { labels, .. } => at_most("labels", labels.len(), LABELS_MAX),
         Request::Output { data, .. } => at_most("bytes of output", data.0.len(), OUTPUT_BYTES_MAX),
         Request::Report { report, .. } => {
             let reason = report.reason.as_deref().unwrap_or_default();
@@ -496,11 +541,17 @@ mod tests {
     #[test]
     fn lists_have_bounds() {
         let commit: CommitId = "0".repeat(40).parse().unwrap();
-        let submit = |count| Request::Submit {
-            commit,
-            project: "p".parse().unwrap(),
-            branch: None,
-            skipped: vec![commit; count],
+        let submit = |count| {
+            Request::Submit(Submission {
+                commit,
+                project: "p".parse().unwrap(),
+                branch: None,
+                previous: None,
+                skipped: vec![commit; count],
+                skipped_unnamed: 0,
+                labels: Vec::new(),
+                about: None,
+            })
         };
         let line = |count| encode(&submit(count)).unwrap();
         assert_eq!(decode_request(&line(SKIPPED_MAX)[..]), Ok(submit(SKIPPED_MAX)));

@@ -11,6 +11,8 @@ pub struct Config {
     pub lease_ms: u64,
     /// The same, once its connection has ended.
     pub reconnect_grace_ms: u64,
+    /// How many commits may be without a verdict. One more is refused.
+    pub undecided_max: usize,
     /// After so many lost runners a commit is given up.
     pub attempts_max: u32,
     /// How long one attempt may be kept alive by beats, in milliseconds. The runner ends it long before; this is for one

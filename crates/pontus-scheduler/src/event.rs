@@ -77,8 +77,6 @@ pub struct Submission {
     pub project: ProjectName,
     /// Where it was seen.
     pub branch: Option<BranchName>,
-    /// Commits that it stands for, oldest first.
-    pub skipped: Vec<CommitId>,
 }
 
 /// Something that must be done, in the order given.
@@ -156,6 +154,11 @@ pub enum Answer {
         commit: CommitId,
         /// Whether it was unknown.
         new: bool,
+    },
+    /// As many commits as may be are without a verdict. Nothing was taken.
+    Full {
+        /// How many that is.
+        undecided_max: usize,
     },
     /// The runner may go on.
     Registered {

@@ -125,6 +125,10 @@ impl Scheduler {
     fn submitted(&mut self, now: Time, from: SessionId, submission: Submission, out: &mut Effects) {
         let commit = submission.commit;
         let new = !self.decided.contains_key(&commit) && !self.commits.contains_key(&commit);
+        let undecided_max = self.config.undecided_max;
+        if new && self.commits.len() >= undecided_max {
+            return out.push(Effect::Say(from, Answer::Full { undecided_max }));
+        }
         if new {
             self.enqueue_new(&submission);
             let place = self.commits[&commit].place;

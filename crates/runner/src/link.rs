@@ -116,7 +116,7 @@ impl Link {
     fn register(&mut self) -> Result<Client, ClientError> {
         let Identity { dispatcher, name, project, instance } = self.identity.clone();
         let mut client = Client::connect(&dispatcher, Role::Runner)?;
-        match client.ask(&Request::Register { name, instance, project })? {
+        match client.ask(&Request::Register { name, instance, project, labels: Vec::new() })? {
             Reply::Registered { runner, lease_ms } => {
                 self.lease = Duration::from_millis(lease_ms);
                 self.runner = Some(runner);

@@ -1,14 +1,15 @@
 //! What is remembered is there after the next start, and what is not ours is left alone.
 
 use pontus_proto::{
-    Attempt, CaseOutcome, CaseReport, CommitId, Counts, InstanceId, Outcome, Report, UnitReport,
-    Verdict,
+    About, Attempt, CaseOutcome, CaseReport, CommitId, Counts, InstanceId, Outcome, Report,
+    UnitReport, Verdict,
 };
 use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::Store;
+use crate::engine::Enclosed;
 
 fn commit() -> CommitId {
     "ab".repeat(20).parse().unwrap()
@@ -19,9 +20,36 @@ fn submitted() -> Record {
         commit: commit(),
         project: "test_repo".parse().unwrap(),
         branch: Some("main".parse().unwrap()),
-        skipped: vec!["01".repeat(20).parse().unwrap(), "00".repeat(20).parse().unwrap()],
     };
     Record::Submitted { submission, place: 7 }
+}
+
+/// All that the observer said of it.
+fn submission() -> pontus_proto::Submission {
+    pontus_proto::Submission {
+        commit: commit(),
+        project: "test_repo".parse().unwrap(),
+        branch: Some("main".parse().unwrap()),
+        previous: Some("02".repeat(20).parse().unwrap()),
+        skipped: vec!["01".repeat(20).parse().unwrap(), "00".repeat(20).parse().unwrap()],
+        skipped_unnamed: 3,
+        labels: Vec::new(),
+        about: Some(About {
+            tree: "03".repeat(20).parse().unwrap(),
+            subject: Some("Count from one".parse().unwrap()),
+            author: None,
+            committed_ms: 1_795_356_843_000,
+        }),
+    }
+}
+
+/// What comes with the event of which `record` is to be made.
+fn enclosed(record: &Record) -> Enclosed {
+    match record {
+        Record::Submitted { .. } => Enclosed::Submission(Box::new(submission())),
+        Record::Decided { why: Why::Report, .. } => Enclosed::Report(Box::new(report())),
+        _ => Enclosed::Nothing,
+    }
 }
 
 fn assigned(attempt: u32) -> Record {
@@ -58,13 +86,13 @@ fn report() -> Report {
     }
 }
 
-/// What the next start finds after `records`, each with the report that is to be written.
+/// What the next start finds after `records`.
 fn stored_after(records: &[Record]) -> (TempDir, Store, Vec<Stored>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pontus.db");
     let mut store = Store::open(&path).unwrap();
     for record in records {
-        store.remember(record, Some(&report()), 1_000).unwrap();
+        store.remember(record, &enclosed(record), 1_000).unwrap();
     }
     store.commit().unwrap();
     drop(store);
@@ -111,7 +139,7 @@ fn a_commit_is_remembered_through_its_life() {
 fn a_verdict_has_all_that_its_result_says() {
     let (_folder, store, _) = stored_after(&[submitted(), assigned(1), decided(1, Why::Report)]);
     let facts = store.facts(commit()).unwrap();
-    assert_eq!(facts.skipped.len(), 2);
+    assert_eq!((facts.skipped.len(), facts.skipped_unnamed), (2, 3));
     assert!(facts.skipped[0].to_string().starts_with("01"), "oldest first, as handed in");
     assert_eq!(facts.runner.as_str(), "oak/1");
     assert_eq!((facts.attempt, facts.started_ms), (Attempt(1), 1_000));
@@ -119,6 +147,19 @@ fn a_verdict_has_all_that_its_result_says() {
     assert_eq!(facts.counts, report().counts);
     assert_eq!(facts.output_bytes, Some(17));
     assert_eq!(facts.duration_ms, i64::MAX as u64, "SQLite's largest number");
+}
+
+#[test]
+fn what_a_commit_says_of_itself_can_be_asked_for() {
+    let (_folder, store, _) = stored_after(&[submitted()]);
+    let sql = "SELECT previous, tree, subject, author, committed_ms FROM commits";
+    let text = |row: &rusqlite::Row<'_>, column| row.get::<_, Option<String>>(column);
+    let columns = |row: &rusqlite::Row<'_>| {
+        Ok(([text(row, 0)?, text(row, 1)?, text(row, 2)?, text(row, 3)?], row.get::<_, i64>(4)?))
+    };
+    let said = store.database.query_row(sql, [], columns).unwrap();
+    let texts = [Some("02".repeat(20)), Some("03".repeat(20)), Some("Count from one".into()), None];
+    assert_eq!(said, (texts, 1_795_356_843_000));
 }
 
 #[test]
@@ -149,7 +190,7 @@ fn what_was_not_committed_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pontus.db");
     let mut store = Store::open(&path).unwrap();
-    store.remember(&submitted(), None, 1_000).unwrap();
+    store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
     drop(store);
     assert_eq!(Store::open(&path).unwrap().stored().unwrap(), []);
 }
@@ -189,6 +230,9 @@ fn a_damaged_file_is_refused() {
 fn a_commit_is_queued_once() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("pontus.db")).unwrap();
-    store.remember(&submitted(), None, 1_000).unwrap();
-    assert!(store.remember(&submitted(), None, 1_000).is_err(), "the scheduler would be wrong");
+    store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
+    assert!(
+        store.remember(&submitted(), &enclosed(&submitted()), 1_000).is_err(),
+        "the scheduler would be wrong"
+    );
 }

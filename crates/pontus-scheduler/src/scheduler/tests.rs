@@ -6,6 +6,7 @@ use super::*;
 const CONFIG: Config = Config {
     lease_ms: 10_000,
     reconnect_grace_ms: 2_000,
+    undecided_max: 4,
     attempts_max: 3,
     attempt_ms_max: 60_000,
     poll_ms: 5_000,
@@ -94,7 +95,7 @@ fn commit(number: u8) -> CommitId {
 
 fn submission(project: &str, number: u8) -> Submission {
     let (commit, branch) = (commit(number), Some("main".parse().unwrap()));
-    Submission { commit, project: project.parse().unwrap(), branch, skipped: Vec::new() }
+    Submission { commit, project: project.parse().unwrap(), branch }
 }
 
 /// Commit 1 as the disk knows it, after two attempts of which one was lost.
@@ -154,6 +155,17 @@ fn given_back(number: u8, attempt: u32) -> Effect {
 fn decided(number: u8, attempt: u32, why: Why) -> [Effect; 2] {
     let (commit, attempt) = (commit(number), Attempt(attempt));
     [Effect::Remember(Record::Decided { commit, attempt, why }), Effect::Publish(commit)]
+}
+
+#[test]
+fn there_may_be_only_so_many_commits_without_a_verdict() {
+    let mut fixture = Fixture::restored([]);
+    for number in 1..=4 {
+        assert_eq!(fixture.submit(number).len(), 2);
+    }
+    let full = Effect::Say(OBSERVER, Answer::Full { undecided_max: 4 });
+    assert_eq!(fixture.submit(5), [full]);
+    assert_eq!(fixture.submit(4), [accepted(4, false)], "what is known takes no room");
 }
 
 #[test]

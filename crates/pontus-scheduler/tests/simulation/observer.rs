@@ -53,13 +53,15 @@ impl Observer {
     }
 
     pub fn answered(&mut self, stage: &mut Stage, session: SessionId, answer: &Answer) {
-        let Answer::Accepted { commit, .. } = answer else {
-            unreachable!("no checker lets {answer:?} answer an observer")
-        };
         if self.connection != Some(session) {
             return;
         }
         self.has_asked = false;
+        let commit = match answer {
+            Answer::Accepted { commit, .. } => commit,
+            Answer::Full { .. } => return self.leave_for_later(stage, session),
+            _ => unreachable!("no checker lets {answer:?} answer an observer"),
+        };
         self.accepted.push(*commit);
         if let Some(submission) = self.found.pop_front()
             && stage.strikes(Fault::Resubmitted)
@@ -79,6 +81,13 @@ impl Observer {
         if std::mem::take(&mut self.has_asked) {
             stage.suffers(Fault::Repeated);
         }
+        self.dial_later(stage);
+    }
+
+    /// It keeps what it found, and tries again later on a new connection.
+    fn leave_for_later(&mut self, stage: &mut Stage, session: SessionId) {
+        self.connection = None;
+        stage.hang_up(session);
         self.dial_later(stage);
     }
 

@@ -125,10 +125,11 @@ impl Questions {
 }
 
 fn fits(question: &Event, answer: &Answer) -> bool {
-    use Answer::{Accepted, Assigned, Idle, Kept, Recorded, Returned, Stale};
+    use Answer::{Accepted, Assigned, Full, Idle, Kept, Recorded, Returned, Stale};
     match question {
         Event::Submitted { submission, .. } => {
             matches!(answer, Accepted { commit, .. } if *commit == submission.commit)
+                || matches!(answer, Full { .. })
         }
         Event::Registered { .. } => matches!(answer, Answer::Registered { .. }),
         Event::Ready { .. } => {

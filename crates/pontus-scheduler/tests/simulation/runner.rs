@@ -141,7 +141,9 @@ impl Runner {
             }
             Answer::Returned => self.die(stage),
             Answer::Unregistered | Answer::Replaced => self.dial_anew(stage),
-            Answer::Accepted { .. } => unreachable!("no checker lets this answer a runner"),
+            Answer::Accepted { .. } | Answer::Full { .. } => {
+                unreachable!("no checker lets this answer a runner")
+            }
         }
     }
 

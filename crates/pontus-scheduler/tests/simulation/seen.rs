@@ -7,7 +7,7 @@ use pontus_scheduler::{Answer, Record, Why};
 use crate::faults::Fault;
 
 /// Every record and answer, as [`of_record`] and [`of_answer`] name them.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "record Submitted",
     "record Assigned",
     "record Lost",
@@ -18,6 +18,7 @@ const NAMES: [&str; 17] = [
     "answer Accepted, known",
     "answer Registered",
     "answer Assigned",
+    "answer Full",
     "answer Idle",
     "answer Kept",
     "answer Recorded",
@@ -70,6 +71,7 @@ pub fn of_answer(answer: &Answer) -> &'static str {
     match answer {
         Answer::Accepted { new: true, .. } => "answer Accepted, new",
         Answer::Accepted { new: false, .. } => "answer Accepted, known",
+        Answer::Full { .. } => "answer Full",
         Answer::Registered { .. } => "answer Registered",
         Answer::Assigned { .. } => "answer Assigned",
         Answer::Idle => "answer Idle",

@@ -61,6 +61,7 @@ impl Stage {
         let config = Config {
             lease_ms: rng.u64(3_000..=8_000),
             reconnect_grace_ms: rng.u64(500..=2_500),
+            undecided_max: if rng.u32(0..4) == 0 { rng.usize(1..=4) } else { 1_000 },
             attempts_max: rng.u32(1..=3),
             attempt_ms_max: rng.u64(12_000..=40_000),
             poll_ms: rng.u64(1_000..=5_000),

@@ -208,7 +208,6 @@ fn announce(stage: &mut Stage, projects_len: usize) {
             commit: commit(number),
             project: project(stage.rng.usize(0..projects_len)),
             branch: stage.rng.bool().then(|| "main".parse().expect("a name")),
-            skipped: Vec::new(),
         };
         let finders = if stage.rng.u8(0..5) == 0 { 0..2 } else { 0..1 };
         for finder in finders {

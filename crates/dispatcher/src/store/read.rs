@@ -1,0 +1,117 @@
+//! From rows to what the scheduler goes on from, and to what is shown.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use pontus_proto::{Attempt, CommitId, Counts, InvalidId, Verdict};
+use pontus_scheduler::{Stored, StoredState};
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use super::Store;
+use crate::results::Facts;
+
+impl Store {
+    /// What the scheduler goes on from.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn stored(&self) -> Result<Vec<Stored>> {
+        let sql = "SELECT c.id, c.project, c.branch, c.place, c.attempts, c.lost, c.state, \
+                          a.runner, a.instance, v.attempt, v.reported \
+                   FROM commits c \
+                   LEFT JOIN attempts a \
+                     ON c.state = 'running' AND a.commit_id = c.id AND a.attempt = c.attempts \
+                   LEFT JOIN verdicts v ON v.commit_id = c.id \
+                   ORDER BY c.place";
+        let mut query = self.database.prepare(sql)?;
+        let rows = query.query_map([], stored)?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot read the queue")
+    }
+
+    /// What a commit's result file says.
+    ///
+    /// # Errors
+    /// Where the database cannot be read, or the commit is not done.
+    pub fn facts(&self, commit: CommitId) -> Result<Facts> {
+        let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
+                          v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
+                          c.skipped_unnamed \
+                   FROM commits c \
+                   JOIN verdicts v ON v.commit_id = c.id \
+                   JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
+                   WHERE c.id = ?1";
+        let mut query = self.database.prepare_cached(sql)?;
+        let found = query.query_row([commit.to_string()], |row| facts(commit, row));
+        let mut facts = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
+        facts.skipped = self.skipped(commit)?;
+        Ok(facts)
+    }
+
+    fn skipped(&self, commit: CommitId) -> Result<Vec<CommitId>> {
+        let sql = "SELECT skipped_id FROM skipped_commits WHERE commit_id = ?1 ORDER BY position";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows = query.query_map([commit.to_string()], |row| checked(row, 0))?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot read what a commit stands for")
+    }
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let state: String = row.get(6)?;
+    let state = match state.as_str() {
+        "queued" => StoredState::Queued,
+        "running" => StoredState::Running { runner: checked(row, 7)?, instance: checked(row, 8)? },
+        _ => {
+            StoredState::Done { reported: row.get::<_, bool>(10)?.then_some(Attempt(row.get(9)?)) }
+        }
+    };
+    Ok(Stored {
+        commit: checked(row, 0)?,
+        project: checked(row, 1)?,
+        branch: checked_option(row, 2)?,
+        place: row.get(3)?,
+        attempts: row.get(4)?,
+        lost: row.get(5)?,
+        state,
+    })
+}
+
+fn facts(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
+    Ok(Facts {
+        commit,
+        project: checked(row, 0)?,
+        branch: checked_option(row, 1)?,
+        skipped: Vec::new(),
+        skipped_unnamed: row.get(12)?,
+        attempt: Attempt(row.get(2)?),
+        runner: checked(row, 3)?,
+        started_ms: row.get(4)?,
+        output_bytes: row.get(5)?,
+        verdict: verdict(&row.get::<_, String>(6)?),
+        reason: row.get(7)?,
+        counts: Counts { passed: row.get(8)?, failed: row.get(9)?, skipped: row.get(10)? },
+        duration_ms: row.get(11)?,
+    })
+}
+
+/// The table itself allows no other words.
+fn verdict(word: &str) -> Verdict {
+    use Verdict::{Cancelled, Error, Failed, Passed, TimedOut};
+    let all = [Passed, Failed, TimedOut, Cancelled];
+    all.into_iter().find(|verdict| verdict.word() == word).unwrap_or(Error)
+}
+
+fn checked<T: FromStr<Err = InvalidId>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error: InvalidId| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+fn checked_option<T: FromStr<Err = InvalidId>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    let is_there = row.get::<_, Option<String>>(column)?.is_some();
+    if is_there { checked(row, column).map(Some) } else { Ok(None) }
+}

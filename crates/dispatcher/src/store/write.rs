@@ -1,0 +1,222 @@
+//! From records to rows.
+
+use pontus_proto::{Attempt, CommitId, Counts, Report, Submission, Verdict};
+use pontus_scheduler::{Record, Why};
+use rusqlite::{named_params, params};
+
+use super::Store;
+use crate::engine::Enclosed;
+
+impl Store {
+    /// Writes one record; `enclosed` is what came with its event.
+    pub(super) fn write(
+        &self,
+        record: &Record,
+        enclosed: &Enclosed,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        match record {
+            Record::Submitted { place, .. } => {
+                let Enclosed::Submission(submission) = enclosed else {
+                    unreachable!("the engine passes on the submission that the event came with")
+                };
+                self.write_submission(submission, *place, now_ms)
+            }
+            Record::Assigned { commit, attempt, runner, instance } => {
+                self.execute(
+                    "INSERT INTO attempts (commit_id, attempt, runner, instance, started_ms) \
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![
+                        commit.to_string(),
+                        attempt.0,
+                        runner.as_str(),
+                        instance.as_str(),
+                        now_ms
+                    ],
+                )?;
+                self.execute(
+                    "UPDATE commits SET state = 'running', attempts = ?2 WHERE id = ?1",
+                    params![commit.to_string(), attempt.0],
+                )
+            }
+            Record::Lost { commit, attempt } => {
+                self.end_attempt(*commit, *attempt, "lost", now_ms)?;
+                self.execute(
+                    "UPDATE commits SET state = 'queued', lost = lost + 1 WHERE id = ?1",
+                    [commit.to_string()],
+                )
+            }
+            Record::GivenBack { commit, attempt } => {
+                self.end_attempt(*commit, *attempt, "given_back", now_ms)?;
+                self.execute(
+                    "UPDATE commits SET state = 'queued' WHERE id = ?1",
+                    [commit.to_string()],
+                )
+            }
+            Record::Decided { commit, attempt, why } => {
+                self.write_verdict(*commit, *attempt, *why, enclosed, now_ms)
+            }
+        }
+    }
+
+    fn write_submission(
+        &self,
+        submission: &Submission,
+        place: u64,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        let about = submission.about.as_ref();
+        self.execute(
+            "INSERT INTO commits (id, project, branch, place, state, submitted_ms, previous, \
+                                  tree, subject, author, committed_ms, skipped_unnamed) \
+             VALUES (:id, :project, :branch, :place, 'queued', :submitted_ms, :previous, :tree, \
+                     :subject, :author, :committed_ms, :skipped_unnamed)",
+            named_params! {
+                ":id": submission.commit.to_string(),
+                ":project": submission.project.as_str(),
+                ":branch": submission.branch.as_ref().map(|branch| branch.as_str()),
+                ":place": place,
+                ":submitted_ms": now_ms,
+                ":previous": submission.previous.map(|commit| commit.to_string()),
+                ":tree": about.map(|about| about.tree.to_string()),
+                ":subject": about.and_then(|about| Some(about.subject.as_ref()?.as_str())),
+                ":author": about.and_then(|about| Some(about.author.as_ref()?.as_str())),
+                ":committed_ms": about.map(|about| about.committed_ms),
+                ":skipped_unnamed": stored_number(submission.skipped_unnamed),
+            },
+        )?;
+        self.write_skipped(submission.commit, &submission.skipped)
+    }
+
+    fn write_skipped(&self, commit: CommitId, skipped: &[CommitId]) -> rusqlite::Result<()> {
+        skipped.iter().enumerate().try_for_each(|(position, skipped)| {
+            self.execute(
+                "INSERT INTO skipped_commits (commit_id, position, skipped_id) VALUES (?1, ?2, ?3)",
+                params![commit.to_string(), position as i64, skipped.to_string()],
+            )
+        })
+    }
+
+    fn write_verdict(
+        &self,
+        commit: CommitId,
+        attempt: Attempt,
+        why: Why,
+        enclosed: &Enclosed,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        let lost;
+        let report = match why {
+            Why::Report => {
+                self.end_attempt(commit, attempt, "reported", now_ms)?;
+                let Enclosed::Report(report) = enclosed else {
+                    unreachable!("the engine passes on the report that the event came with")
+                };
+                report
+            }
+            Why::RunnersLost(count) => {
+                lost = runners_lost(count);
+                &lost
+            }
+        };
+        self.execute("UPDATE commits SET state = 'done' WHERE id = ?1", [commit.to_string()])?;
+        self.execute(
+            "INSERT INTO verdicts (commit_id, attempt, reported, verdict, reason, passed, failed, \
+                                   skipped, duration_ms, output_bytes, decided_ms) \
+             VALUES (:commit, :attempt, :reported, :verdict, :reason, :passed, :failed, \
+                     :skipped, :duration_ms, :output_bytes, :decided_ms)",
+            named_params! {
+                ":commit": commit.to_string(),
+                ":attempt": attempt.0,
+                ":reported": why == Why::Report,
+                ":verdict": report.verdict.word(),
+                ":reason": report.reason,
+                ":passed": report.counts.passed,
+                ":failed": report.counts.failed,
+                ":skipped": report.counts.skipped,
+                ":duration_ms": stored_number(report.duration_ms),
+                ":output_bytes": (why == Why::Report).then(|| stored_number(report.output_bytes)),
+                ":decided_ms": now_ms,
+            },
+        )?;
+        self.write_units(commit, attempt, report)
+    }
+
+    fn write_units(
+        &self,
+        commit: CommitId,
+        attempt: Attempt,
+        report: &Report,
+    ) -> rusqlite::Result<()> {
+        let commit = commit.to_string();
+        report.units.iter().zip(0i64..).try_for_each(|(unit, position)| {
+            self.execute(
+                "INSERT INTO units (commit_id, attempt, position, unit, outcome, exit, \
+                                    duration_ms, passed, failed, skipped) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![
+                    commit,
+                    attempt.0,
+                    position,
+                    unit.unit.as_str(),
+                    unit.outcome.word(),
+                    unit.exit,
+                    stored_number(unit.duration_ms),
+                    unit.counts.passed,
+                    unit.counts.failed,
+                    unit.counts.skipped
+                ],
+            )?;
+            unit.cases.iter().zip(0i64..).try_for_each(|(case, number)| {
+                self.execute(
+                    "INSERT INTO cases (commit_id, attempt, unit, position, name, outcome, \
+                                        duration_ms) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![
+                        commit,
+                        attempt.0,
+                        position,
+                        number,
+                        case.name.as_str(),
+                        case.outcome.word(),
+                        case.duration_ms.map(stored_number)
+                    ],
+                )
+            })
+        })
+    }
+
+    fn end_attempt(
+        &self,
+        commit: CommitId,
+        attempt: Attempt,
+        fate: &str,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE attempts SET ended_ms = ?3, fate = ?4 WHERE commit_id = ?1 AND attempt = ?2",
+            params![commit.to_string(), attempt.0, now_ms, fate],
+        )
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.database.prepare_cached(sql)?.execute(values).map(|_| ())
+    }
+}
+
+/// What is said of a commit whose runners were all lost.
+fn runners_lost(count: u32) -> Report {
+    Report {
+        verdict: Verdict::Error,
+        reason: Some(format!("runners lost: {count} attempts, none was reported")),
+        counts: Counts::default(),
+        duration_ms: 0,
+        output_bytes: 0,
+        units: Vec::new(),
+    }
+}
+
+/// SQLite's integers have a sign.
+fn stored_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
