@@ -1,0 +1,118 @@
+//! From a line to a message and back, held against the limits.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Code, Reply, Request, Submission, Verdict};
+use crate::limits::{
+    CASES_MAX, LABELS_MAX, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX,
+    UNITS_MAX,
+};
+use crate::line::LineTooLong;
+use crate::text::escaped;
+
+/// A line that is not the message it should be, as the code and the sentence of its `error` reply.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ParseError {
+    /// What kind of mistake it is.
+    pub code: Code,
+    /// What is wrong, without the raw bytes.
+    pub message: String,
+}
+
+impl ParseError {
+    fn new(code: Code, message: impl Into<String>) -> Self {
+        ParseError { code, message: message.into() }
+    }
+}
+
+/// Reads a request out of a line, and holds it against its limits.
+///
+/// # Errors
+/// What to answer: `not_utf8`, `unknown_type` or `malformed`.
+pub fn decode_request(line: &[u8]) -> Result<Request, ParseError> {
+    let request = decode(line)?;
+    check_limits(&request)?;
+    Ok(request)
+}
+
+/// Reads a reply out of a line.
+///
+/// # Errors
+/// As for a request, though nobody is told.
+pub fn decode_reply(line: &[u8]) -> Result<Reply, ParseError> {
+    decode(line)
+}
+
+/// `message` as a line with its newline.
+///
+/// # Errors
+/// [`LineTooLong`] where nobody would read it.
+pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, LineTooLong> {
+    let mut line = serde_json::to_vec(message)
+        .expect("a message has string keys and no Serialize of its own that fails");
+    line.push(b'\n');
+    if line.len() > LINE_BYTES_MAX {
+        return Err(LineTooLong { bytes_max: LINE_BYTES_MAX });
+    }
+    Ok(line)
+}
+
+/// The types of requests, as their tags; a test holds them against the document.
+pub const KNOWN_TYPES: [&str; 8] =
+    ["hello", "submit", "register", "ready", "beat", "output", "report", "give_back"];
+
+fn decode<'a, M: Deserialize<'a>>(line: &'a [u8]) -> Result<M, ParseError> {
+    let text = std::str::from_utf8(line)
+        .map_err(|error| ParseError::new(Code::NotUtf8, format!("not UTF-8: {error}")))?;
+    serde_json::from_str(text).map_err(|error| {
+        let message = escaped(&error.to_string()).chars().take(REASON_BYTES_MAX / 4).collect();
+        ParseError { code: code_of(text), message }
+    })
+}
+
+/// Why a line that is no message is none. Its tag alone decides whether its type is unknown.
+fn code_of(text: &str) -> Code {
+    #[derive(Deserialize)]
+    struct Tagged {
+        r#type: String,
+    }
+    match serde_json::from_str::<Tagged>(text) {
+        Ok(Tagged { r#type }) if !KNOWN_TYPES.contains(&r#type.as_str()) => Code::UnknownType,
+        _ => Code::Malformed,
+    }
+}
+
+fn check_limits(request: &Request) -> Result<(), ParseError> {
+    let at_most = |what: &str, count: usize, max: usize| {
+        let message = || format!("at most {max} {what}, not {count}");
+        if count <= max { Ok(()) } else { Err(ParseError::new(Code::Malformed, message())) }
+    };
+    match request {
+        Request::Submit(Submission { skipped, labels, .. }) => {
+            at_most("skipped commits", skipped.len(), SKIPPED_MAX)?;
+            at_most("labels", labels.len(), LABELS_MAX)
+        }
+        Request::Register { labels, .. } => at_most("labels", labels.len(), LABELS_MAX),
+        Request::Output { data, .. } => at_most("bytes of output", data.0.len(), OUTPUT_BYTES_MAX),
+        Request::Report { report, .. } => {
+            let reason = report.reason.as_deref().unwrap_or_default();
+            at_most("units", report.units.len(), UNITS_MAX)?;
+            let cases = report.units.iter().map(|unit| unit.cases.len()).sum();
+            at_most("cases", cases, CASES_MAX)?;
+            at_most("bytes of reason", reason.len(), REASON_BYTES_MAX)?;
+            if reason.chars().any(char::is_control) {
+                return Err(ParseError::new(Code::Malformed, "a reason is one line"));
+            }
+            if report.verdict == Verdict::Cancelled {
+                return Err(ParseError::new(Code::Malformed, "a runner does not cancel"));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;
