@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{CASE_BYTES_MAX, NAME_BYTES_MAX, SUBJECT_BYTES_MAX, UNIT_BYTES_MAX};
+use crate::limits::{
+    CASE_BYTES_MAX, NAME_BYTES_MAX, PREFIX_DIGITS_MIN, SUBJECT_BYTES_MAX, UNIT_BYTES_MAX,
+};
 use crate::text::escaped;
 
 /// Text that is not the id or name it should be. Its message says which rule was broken.
@@ -75,6 +77,52 @@ impl TryFrom<String> for CommitId {
 impl From<CommitId> for String {
     fn from(id: CommitId) -> String {
         id.to_string()
+    }
+}
+
+/// The first digits of a commit's id, at least [`PREFIX_DIGITS_MIN`] of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CommitPrefix(Box<str>);
+
+impl CommitPrefix {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CommitPrefix {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let is_hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+        if (PREFIX_DIGITS_MIN..=64).contains(&text.len()) && text.bytes().all(is_hex) {
+            return Ok(CommitPrefix(text.into()));
+        }
+        let shown: String = escaped(text).chars().take(80).collect();
+        let rule = format!("a commit is named by at least {PREFIX_DIGITS_MIN} of its hex digits");
+        Err(InvalidId(format!("{rule}, not \"{shown}\"")))
+    }
+}
+
+impl TryFrom<String> for CommitPrefix {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<CommitPrefix> for String {
+    fn from(prefix: CommitPrefix) -> String {
+        prefix.0.into()
+    }
+}
+
+impl fmt::Display for CommitPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -260,6 +308,16 @@ mod tests {
         let wide = "é".repeat(20);
         for text in ["", "HEAD", "--upload-pack=x", "../../etc/passwd", &upper, &short, &wide] {
             assert!(text.parse::<CommitId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_four_digits_or_more() {
+        for text in ["0123", "abcdef", &"a".repeat(64)] {
+            assert_eq!(text.parse::<CommitPrefix>().unwrap().as_str(), text);
+        }
+        for text in ["", "012", "ABCD", "HEAD", "0123%", &"a".repeat(65)] {
+            assert!(text.parse::<CommitPrefix>().is_err(), "{text}");
         }
     }
 

@@ -16,12 +16,13 @@ mod text;
 pub use client::{Client, ClientError, HangUp};
 pub use connection::{Connection, ReadError};
 pub use id::{
-    Attempt, Author, BranchName, CaseName, CommitId, HostName, InstanceId, InvalidId, Label,
-    ProjectName, RunnerName, Subject, TreeId, UnitName,
+    Attempt, Author, BranchName, CaseName, CommitId, CommitPrefix, HostName, InstanceId, InvalidId,
+    Label, ProjectName, RunnerName, Subject, TreeId, UnitName,
 };
 pub use line::{LineBuffer, LineTooLong};
 pub use message::{
-    About, Bytes, CaseOutcome, CaseReport, Code, Counts, KNOWN_TYPES, Outcome, ParseError, Reply,
-    Report, Request, Role, Submission, UnitReport, Verdict, decode_reply, decode_request, encode,
+    About, AttemptLine, Bytes, CaseOutcome, CaseReport, Code, CommitLine, Counts, Decided, Fate,
+    KNOWN_TYPES, Outcome, ParseError, Progress, Reply, Report, Request, Role, RunnerLine, Shown,
+    State, Status, Submission, UnitReport, Verdict, WaitsFor, decode_reply, decode_request, encode,
 };
 pub use text::{escaped, parse_address, parse_duration, parse_size, seconds};

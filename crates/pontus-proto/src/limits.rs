@@ -48,6 +48,15 @@ pub const CASE_BYTES_MAX: usize = 400;
 /// Skipped commits of one submission. The oldest beyond it are not named.
 pub const SKIPPED_MAX: usize = 1_000;
 
+/// Digits of a commit's id by which it may be asked for, at least. Fewer are soon ambiguous.
+pub const PREFIX_DIGITS_MIN: usize = 4;
+
+/// Commits of one `status`. With the longest names they still fit into a line.
+pub const STATUS_COMMITS_MAX: usize = 500;
+
+/// Attempts of a commit that are shown: the newest.
+pub const ATTEMPTS_SHOWN_MAX: usize = 500;
+
 /// Labels of one runner, or of one submission.
 pub const LABELS_MAX: usize = 32;
 

@@ -5,16 +5,23 @@
 mod bytes;
 mod parse;
 mod report;
+mod shown;
 mod submission;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::bytes::Bytes;
 pub use self::parse::{KNOWN_TYPES, ParseError, decode_reply, decode_request, encode};
-pub use self::report::{CaseOutcome, CaseReport, Counts, Outcome, Report, UnitReport, Verdict};
+pub use self::report::{
+    CaseOutcome, CaseReport, Counts, Outcome, Progress, Report, UnitReport, Verdict,
+};
+pub use self::shown::{
+    AttemptLine, CommitLine, Decided, Fate, RunnerLine, Shown, State, Status, WaitsFor,
+};
 pub use self::submission::{About, Submission};
 use crate::id::{
-    Attempt, BranchName, CommitId, HostName, InstanceId, Label, ProjectName, RunnerName,
+    Attempt, BranchName, CommitId, CommitPrefix, HostName, InstanceId, Label, ProjectName,
+    RunnerName,
 };
 
 /// What a client says. The client speaks first, and each request gets exactly one [`Reply`].
@@ -50,6 +57,9 @@ pub enum Request {
         commit: CommitId,
         /// Which try of it.
         attempt: Attempt,
+        /// How far it has come, for whoever waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        progress: Option<Progress>,
     },
     /// What the tests printed.
     Output {
@@ -78,6 +88,72 @@ pub enum Request {
         /// Which try of it.
         attempt: Attempt,
     },
+    /// A client asks how things are.
+    Status {
+        /// How many commits to list, at most [`STATUS_COMMITS_MAX`](crate::limits::STATUS_COMMITS_MAX).
+        commits: u32,
+    },
+    /// A client asks for the runners, in order of their names.
+    Runners {
+        /// Those after this one; from the first on where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<RunnerName>,
+    },
+    /// A client asks which commit begins with these digits.
+    Find {
+        /// The first digits of its id.
+        prefix: CommitPrefix,
+    },
+    /// A client asks for all that is known of a commit, except its units and its output.
+    Show {
+        /// Which one.
+        commit: CommitId,
+    },
+    /// A client asks how the units of an attempt ended.
+    Units {
+        /// Which commit.
+        commit: CommitId,
+        /// Which try of it.
+        attempt: Attempt,
+    },
+    /// A client asks for output.
+    Log {
+        /// Which commit.
+        commit: CommitId,
+        /// Which try of it; the newest where it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<Attempt>,
+        /// How many bytes of it the client has.
+        offset: u64,
+        /// How long the answer may wait for more, in milliseconds, at most [`POLL_MS_MAX`](crate::limits::POLL_MS_MAX).
+        wait_ms: u64,
+    },
+    /// A client waits for a verdict.
+    Wait {
+        /// Of which commit.
+        commit: CommitId,
+        /// How long the answer may wait for it, in milliseconds, at most [`POLL_MS_MAX`](crate::limits::POLL_MS_MAX).
+        wait_ms: u64,
+    },
+    /// A client wants a decided commit tested once more.
+    Retry {
+        /// Which one.
+        commit: CommitId,
+    },
+    /// A client wants a commit not tested.
+    Cancel {
+        /// Which one.
+        commit: CommitId,
+    },
+    /// A client wants a runner to finish its commit and leave.
+    Drain {
+        /// Which one.
+        runner: RunnerName,
+    },
+    /// A client wants no commit handed out until `resume`, over restarts too.
+    Pause {},
+    /// A client wants commits handed out again.
+    Resume {},
 }
 
 /// What the dispatcher answers.
@@ -128,6 +204,51 @@ pub enum Reply {
     Recorded {},
     /// To `give_back`: the commit waits for another runner.
     Returned {},
+    /// To `ready`: somebody drained this runner; it should leave.
+    Leave {},
+    /// To `status`.
+    Status(Status),
+    /// To `runners`.
+    Runners {
+        /// In order of their names, as many as fit into a line.
+        runners: Vec<RunnerLine>,
+        /// Whether there are others after the last of these.
+        more: bool,
+    },
+    /// To `find`.
+    Found {
+        /// The only one that begins so.
+        commit: CommitId,
+    },
+    /// To `show`.
+    Shown(Box<Shown>),
+    /// To `units`.
+    Units {
+        /// In the order in which they ran.
+        units: Vec<UnitReport>,
+    },
+    /// To `log`.
+    Logged {
+        /// Whose output it is; 0 where there was no attempt yet.
+        attempt: Attempt,
+        /// What follows the bytes that the client has, at most [`OUTPUT_BYTES_MAX`](crate::limits::OUTPUT_BYTES_MAX).
+        data: Bytes,
+        /// Whether nothing comes after these.
+        ended: bool,
+    },
+    /// To `wait`.
+    Waited {
+        /// What the commit is doing now.
+        state: State,
+        /// Its verdict, once it is `done`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdict: Option<Verdict>,
+        /// How far its tests have come, while they run and their runner tells it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        progress: Option<Progress>,
+    },
+    /// To `retry`, `cancel`, `drain`, `pause` and `resume`: it is done.
+    Done {},
     /// To anything.
     Error {
         /// For programs.
@@ -145,6 +266,8 @@ pub enum Role {
     Observer,
     /// Tests commits.
     Runner,
+    /// Asks, and has done what a user wants.
+    Client,
 }
 
 /// Why a request was refused.
@@ -165,8 +288,18 @@ pub enum Code {
     Unexpected,
     /// The attempt is not this runner's any more: drop it.
     Stale,
-    /// The dispatcher's disk did not take it: nothing is lost yet, try again.
-    Storage,
+    /// The dispatcher's disk did not take it: nothing was acknowledged, try again.
+    StorageFull,
+    /// No commit is called that.
+    UnknownCommit,
+    /// Several commits begin so.
+    Ambiguous,
+    /// No runner is called that.
+    UnknownRunner,
+    /// The commit has no verdict yet.
+    Undecided,
+    /// The commit has its verdict already. Nothing was changed.
+    Decided,
     /// As many commits are queued as may be: keep it, try again later.
     QueueFull,
     /// The dispatcher has as many connections as it may have. The connection ends.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Code, Reply, Request, Submission, Verdict};
 use crate::limits::{
     CASES_MAX, LABELS_MAX, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX,
-    UNITS_MAX,
+    STATUS_COMMITS_MAX, UNITS_MAX,
 };
 use crate::line::LineTooLong;
 use crate::text::escaped;
@@ -59,8 +59,28 @@ pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, LineTooLong> {
 }
 
 /// The types of requests, as their tags; a test holds them against the document.
-pub const KNOWN_TYPES: [&str; 8] =
-    ["hello", "submit", "register", "ready", "beat", "output", "report", "give_back"];
+pub const KNOWN_TYPES: [&str; 20] = [
+    "hello",
+    "submit",
+    "register",
+    "ready",
+    "beat",
+    "output",
+    "report",
+    "give_back",
+    "status",
+    "runners",
+    "find",
+    "show",
+    "units",
+    "log",
+    "wait",
+    "retry",
+    "cancel",
+    "drain",
+    "pause",
+    "resume",
+];
 
 fn decode<'a, M: Deserialize<'a>>(line: &'a [u8]) -> Result<M, ParseError> {
     let text = std::str::from_utf8(line)
@@ -92,6 +112,9 @@ fn check_limits(request: &Request) -> Result<(), ParseError> {
         Request::Submit(Submission { skipped, labels, .. }) => {
             at_most("skipped commits", skipped.len(), SKIPPED_MAX)?;
             at_most("labels", labels.len(), LABELS_MAX)
+        }
+        Request::Status { commits } => {
+            at_most("commits of a status", *commits as usize, STATUS_COMMITS_MAX)
         }
         Request::Register { labels, .. } => at_most("labels", labels.len(), LABELS_MAX),
         Request::Output { data, .. } => at_most("bytes of output", data.0.len(), OUTPUT_BYTES_MAX),

@@ -91,6 +91,8 @@ fn the_largest_report_and_output_fit_into_a_line() {
         reason: Some("r".repeat(REASON_BYTES_MAX)),
         counts: Counts { passed: u32::MAX, failed: u32::MAX, skipped: u32::MAX },
         duration_ms: u64::MAX,
+        checked_out_ms: Some(u64::MAX),
+        first_output_ms: Some(u64::MAX),
         output_bytes: u64::MAX,
         units: vec![unit; UNITS_MAX],
     };

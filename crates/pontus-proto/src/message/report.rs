@@ -73,6 +73,20 @@ pub struct Counts {
     pub skipped: u32,
 }
 
+/// How far the tests of a commit have come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What runs now; left out between two units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitName>,
+    /// How many units have ended.
+    pub units_done: u32,
+    /// How many there are.
+    pub units: u32,
+    /// What was counted so far, the cases of the running unit included.
+    pub counts: Counts,
+}
+
 /// What came of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -85,6 +99,12 @@ pub struct Report {
     pub counts: Counts,
     /// From the assignment's arrival to the last unit's end, in milliseconds.
     pub duration_ms: u64,
+    /// From the assignment's arrival until the commit was checked out, in milliseconds; left out where it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_out_ms: Option<u64>,
+    /// From the assignment's arrival to the first output, in milliseconds; left out where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_output_ms: Option<u64>,
     /// How many bytes of output there are. The dispatcher has to have them before it is told this.
     pub output_bytes: u64,
     /// What was run, in order, at most [`UNITS_MAX`](crate::limits::UNITS_MAX).
