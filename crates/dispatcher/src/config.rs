@@ -53,6 +53,7 @@ impl TryFrom<Args> for Config {
                 attempts_max: args.max_attempts,
                 attempt_ms_max: ms(args.commit_timeout.saturating_add(ATTEMPT_MARGIN)),
                 poll_ms: POLL_MS_MAX,
+                policy: pontus_scheduler::Policy::All,
             },
         })
     }

@@ -176,6 +176,6 @@ fn log_record(record: &Record) {
         Record::GivenBack { commit, attempt } => {
             log::info!("{commit}: attempt {attempt} was given back");
         }
-        Record::Decided { .. } => {}
+        Record::Decided { .. } | Record::Retried { .. } | Record::Paused(_) => {}
     }
 }

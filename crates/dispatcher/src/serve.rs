@@ -48,7 +48,7 @@ pub fn serve(config: Config) -> Result<()> {
     repair(&folder, &store, &stored, &publisher)?;
 
     let clock = Clock::new();
-    let scheduler = Scheduler::restore(config.scheduler, stored, clock.now());
+    let scheduler = Scheduler::restore(config.scheduler, stored, false, clock.now());
     let engine = Engine { scheduler, store, clock, publisher, mailboxes: BTreeMap::new() };
 
     let gate = Arc::new(Gate::default());

@@ -15,12 +15,13 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
                 commit: enclosed.commit,
                 project: enclosed.project.clone(),
                 branch: enclosed.branch.clone(),
+                labels: enclosed.labels.clone(),
             };
             let enclosed = Enclosed::Submission(Box::new(enclosed));
             Ok((Event::Submitted { session, submission }, enclosed))
         }
-        (Role::Runner, Request::Register { name, instance, project, labels: _ }) => {
-            Ok((Event::Registered { session, name, instance, project }, Enclosed::Nothing))
+        (Role::Runner, Request::Register { name, instance, project, labels }) => {
+            Ok((Event::Registered { session, name, instance, project, labels }, Enclosed::Nothing))
         }
         (Role::Runner, Request::Ready {}) => Ok((Event::Ready { session }, Enclosed::Nothing)),
         (Role::Runner, Request::Beat { commit, attempt }) => {
@@ -55,6 +56,10 @@ pub fn reply(answer: Answer, context: &Context) -> Reply {
         Answer::Returned => Reply::Returned {},
         Answer::Stale => stale(),
         Answer::Unregistered => refusal(Code::Unexpected, "register first"),
+        // Nobody asks these yet.
+        Answer::Leave | Answer::Done | Answer::Unknown | Answer::Undecided | Answer::Decided => {
+            refusal(Code::Unexpected, "not now")
+        }
         Answer::Replaced => refusal(Code::Unexpected, "this runner has dialled again"),
     }
 }

@@ -18,8 +18,19 @@ pub struct Config {
     /// How long one attempt may be kept alive by beats, in milliseconds. The runner ends it long before; this is for one
     /// that does not.
     pub attempt_ms_max: u64,
-    /// How long a runner that is ready waits for an answer, in milliseconds.
+    /// How long a runner that is ready, or a client that waits for a verdict, goes without an answer, in milliseconds.
     pub poll_ms: u64,
+    /// Which of a branch's commits are tested.
+    pub policy: Policy,
+}
+
+/// Which of a branch's commits are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Every one that is handed in.
+    All,
+    /// A queued commit gives way to a newer one of its branch, unless a user asked for it by a retry.
+    Newest,
 }
 
 /// Monotonic time in milliseconds from any origin. Never the time of day.

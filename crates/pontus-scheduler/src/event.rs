@@ -1,8 +1,11 @@
 //! All that can happen, and all that must be done about it.
 
-use pontus_proto::{Attempt, BranchName, CommitId, HostName, InstanceId, ProjectName, RunnerName};
+use pontus_proto::{
+    Attempt, BranchName, CommitId, HostName, InstanceId, Label, ProjectName, RunnerName,
+};
 
 use crate::config::SessionId;
+use crate::restore::Stored;
 
 /// Something that happened. Who did it is the session's word, never a field that the peer filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Event {
         instance: InstanceId,
         /// Whose commits it tests.
         project: ProjectName,
+        /// What it has.
+        labels: Vec<Label>,
     },
     /// A runner waits for a commit.
     Ready {
@@ -57,6 +62,44 @@ pub enum Event {
         /// Which try of it.
         attempt: Attempt,
     },
+    /// A user wants no verdict of a commit any more.
+    Cancelled {
+        /// Who.
+        session: SessionId,
+        /// Which commit.
+        commit: CommitId,
+    },
+    /// A user wants another verdict of a commit.
+    Retried {
+        /// Who.
+        session: SessionId,
+        /// Which commit.
+        commit: CommitId,
+        /// What the disk knows of it; `None` where it knows nothing. The scheduler itself keeps hardly anything of a
+        /// commit that has its verdict.
+        stored: Option<Stored>,
+    },
+    /// A user wants a runner to leave once it has tested what it has.
+    Drained {
+        /// Who.
+        session: SessionId,
+        /// Which runner.
+        runner: RunnerName,
+    },
+    /// A user wants no commit to be handed out for now, or wants them to be handed out again.
+    Paused {
+        /// Who.
+        session: SessionId,
+        /// Which of the two.
+        paused: bool,
+    },
+    /// A client waits for a commit's verdict. A session waits for one at a time.
+    Watched {
+        /// Who.
+        session: SessionId,
+        /// Which commit.
+        commit: CommitId,
+    },
     /// A connection ended. Nothing more comes from it, and nothing may be said to it.
     Ended {
         /// Which one.
@@ -77,6 +120,8 @@ pub struct Submission {
     pub project: ProjectName,
     /// Where it was seen.
     pub branch: Option<BranchName>,
+    /// What its runner has to have.
+    pub labels: Vec<Label>,
 }
 
 /// Something that must be done, in the order given.
@@ -129,11 +174,20 @@ pub enum Record {
     Decided {
         /// Which commit.
         commit: CommitId,
-        /// The try that decided it, or the last that was lost.
+        /// The try that decided it, or the last one; 0 where there was none.
         attempt: Attempt,
         /// Where the verdict comes from.
         why: Why,
     },
+    /// A commit that had its verdict is queued again, at the end. What was lost of it is forgotten, its tries go on counting.
+    Retried {
+        /// Which commit.
+        commit: CommitId,
+        /// Its new place in the queue.
+        place: u64,
+    },
+    /// Whether commits are handed out: `true` where they are not.
+    Paused(bool),
 }
 
 /// Where a verdict comes from.
@@ -143,6 +197,10 @@ pub enum Why {
     Report,
     /// So many runners were lost with the commit: the verdict is `error`.
     RunnersLost(u32),
+    /// A user wanted none any more: the verdict is `cancelled`.
+    Cancelled,
+    /// It was still queued when this newer commit of its branch came: the verdict is `cancelled`.
+    GaveWay(CommitId),
 }
 
 /// What is said to a session.
@@ -174,8 +232,10 @@ pub enum Answer {
         /// Where it was seen.
         branch: Option<BranchName>,
     },
-    /// Nothing to test; ask again.
+    /// Nothing to test, or no verdict yet; ask again.
     Idle,
+    /// The runner was drained and should leave.
+    Leave,
     /// The lease goes on.
     Kept,
     /// The verdict is on disk.
@@ -188,4 +248,12 @@ pub enum Answer {
     Unregistered,
     /// The same runner has dialled again; this connection is of no use any more.
     Replaced,
+    /// What the user wanted was done.
+    Done,
+    /// There is no such commit or runner.
+    Unknown,
+    /// The commit has no verdict yet, so there is nothing to try again.
+    Undecided,
+    /// The commit has its verdict.
+    Decided,
 }

@@ -14,8 +14,10 @@ mod queue;
 mod restore;
 mod scheduler;
 mod timers;
+mod view;
 
-pub use config::{Config, SessionId, Time};
+pub use config::{Config, Policy, SessionId, Time};
 pub use event::{Answer, Effect, Event, Record, Submission, Why};
 pub use restore::{Stored, StoredState};
 pub use scheduler::Scheduler;
+pub use view::{Overview, RunnerView, WaitsFor};

@@ -1,7 +1,7 @@
 //! How a scheduler comes back after a restart: from what was remembered, and with nothing held against anybody for a
 //! silence that was ours.
 
-use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, RunnerName};
+use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, Label, ProjectName, RunnerName};
 
 use crate::config::{Config, Time};
 use crate::scheduler::Scheduler;
@@ -15,12 +15,16 @@ pub struct Stored {
     pub project: ProjectName,
     /// Where it was seen.
     pub branch: Option<BranchName>,
+    /// What its runner has to have.
+    pub labels: Vec<Label>,
     /// Its place in the queue.
     pub place: u64,
     /// The highest number that was given to a try; 0 where there was none.
     pub attempts: u32,
-    /// How many of them were lost.
+    /// How many of them were lost; since its last retry, where there was one.
     pub lost: u32,
+    /// Whether a user ever had it queued again. Such a commit does not give way to a newer one.
+    pub is_retried: bool,
     /// What it was doing.
     pub state: StoredState,
 }
@@ -45,13 +49,14 @@ pub enum StoredState {
 }
 
 impl Scheduler {
-    /// A scheduler that goes on where the records end. Every running commit gets a whole lease.
+    /// A scheduler that goes on where the records end, paused or not. Every running commit gets a whole lease.
     pub fn restore(
         config: Config,
         records: impl IntoIterator<Item = Stored>,
+        paused: bool,
         now: Time,
     ) -> Scheduler {
-        let mut scheduler = Scheduler::new(config, now);
+        let mut scheduler = Scheduler::new(config, paused, now);
         for stored in records {
             scheduler.restore_one(stored, now);
         }

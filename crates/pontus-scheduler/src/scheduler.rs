@@ -15,11 +15,11 @@ use crate::timers::{Timer, Timers};
 pub struct Scheduler {
     config: Config,
     /// Commits without a verdict.
-    commits: BTreeMap<CommitId, Commit>,
+    pub(crate) commits: BTreeMap<CommitId, Commit>,
     /// Commits with one, and the try whose report it is.
     decided: BTreeMap<CommitId, Option<Attempt>>,
     /// Runners that are connected or hold a commit.
-    runners: BTreeMap<InstanceId, Runner>,
+    pub(crate) runners: BTreeMap<InstanceId, Runner>,
     /// Their names, each once.
     names: BTreeSet<RunnerName>,
     /// Which runner a connection belongs to.
@@ -27,22 +27,23 @@ pub struct Scheduler {
     queues: BTreeMap<ProjectName, Queue>,
     timers: Timers,
     next_place: u64,
+    pub(crate) paused: bool,
     /// When it was last told anything.
-    stepped: Time,
+    pub(crate) stepped: Time,
 }
 
 #[derive(Debug)]
-struct Commit {
+pub(crate) struct Commit {
     project: ProjectName,
     branch: Option<BranchName>,
     place: u64,
     attempts: u32,
     lost: u32,
-    lease: Option<Lease>,
+    pub(crate) lease: Option<Lease>,
 }
 
 #[derive(Debug)]
-struct Lease {
+pub(crate) struct Lease {
     holder: InstanceId,
     expires: Time,
     /// No beat prolongs it beyond this.
@@ -50,11 +51,11 @@ struct Lease {
 }
 
 #[derive(Debug)]
-struct Runner {
-    name: RunnerName,
-    project: ProjectName,
-    session: Option<SessionId>,
-    testing: Option<CommitId>,
+pub(crate) struct Runner {
+    pub(crate) name: RunnerName,
+    pub(crate) project: ProjectName,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) testing: Option<CommitId>,
     /// Until when its `ready` wants an answer.
     waits_until: Option<Time>,
 }
@@ -62,7 +63,7 @@ struct Runner {
 type Effects = Vec<Effect>;
 
 impl Scheduler {
-    pub(crate) fn new(config: Config, now: Time) -> Self {
+    pub(crate) fn new(config: Config, paused: bool, now: Time) -> Self {
         Scheduler {
             config,
             commits: BTreeMap::new(),
@@ -72,6 +73,7 @@ impl Scheduler {
             sessions: BTreeMap::new(),
             queues: BTreeMap::new(),
             timers: Timers::default(),
+            paused,
             next_place: 1,
             stepped: now,
         }
@@ -87,7 +89,7 @@ impl Scheduler {
             Event::Submitted { session, submission } => {
                 self.submitted(now, session, submission, out)
             }
-            Event::Registered { session, name, instance, project } => {
+            Event::Registered { session, name, instance, project, .. } => {
                 self.registered(now, session, &name, instance, project, out);
             }
             Event::Ready { session } => self.ready(now, session, out),
@@ -100,6 +102,15 @@ impl Scheduler {
             }
             Event::GaveBack { session, commit, attempt } => {
                 self.gave_back(now, session, commit, attempt, out);
+            }
+            Event::Cancelled { session, .. }
+            | Event::Retried { session, .. }
+            | Event::Watched { session, .. }
+            | Event::Drained { session, .. } => out.push(Effect::Say(session, Answer::Unknown)),
+            Event::Paused { session, paused } => {
+                self.paused = paused;
+                out.push(Effect::Remember(Record::Paused(paused)));
+                out.push(Effect::Say(session, Answer::Done));
             }
             Event::Ended { session, unheard } => self.ended(now, session, unheard, out),
             Event::Ticked => self.ticked(now, out),
@@ -465,7 +476,7 @@ impl Scheduler {
     }
 
     pub(crate) fn restore_one(&mut self, stored: Stored, now: Time) {
-        let Stored { commit: id, project, branch, place, attempts, lost, state } = stored;
+        let Stored { commit: id, project, branch, place, attempts, lost, state, .. } = stored;
         self.next_place = self.next_place.max(place + 1);
         if let StoredState::Done { reported } = state {
             self.decided.insert(id, reported);

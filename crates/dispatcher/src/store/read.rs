@@ -69,6 +69,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         commit: checked(row, 0)?,
         project: checked(row, 1)?,
         branch: checked_option(row, 2)?,
+        labels: Vec::new(),
+        is_retried: false,
         place: row.get(3)?,
         attempts: row.get(4)?,
         lost: row.get(5)?,

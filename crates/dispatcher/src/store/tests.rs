@@ -20,6 +20,7 @@ fn submitted() -> Record {
         commit: commit(),
         project: "test_repo".parse().unwrap(),
         branch: Some("main".parse().unwrap()),
+        labels: Vec::new(),
     };
     Record::Submitted { submission, place: 7 }
 }
@@ -113,9 +114,11 @@ fn a_commit_is_remembered_through_its_life() {
         commit: commit(),
         project: "test_repo".parse().unwrap(),
         branch: Some("main".parse().unwrap()),
+        labels: Vec::new(),
         place: 7,
         attempts: 0,
         lost: 0,
+        is_retried: false,
         state: StoredState::Queued,
     };
     let running = StoredState::Running {

@@ -53,6 +53,7 @@ impl Store {
                     [commit.to_string()],
                 )
             }
+            Record::Retried { .. } | Record::Paused(_) => unreachable!("nobody asks for it yet"),
             Record::Decided { commit, attempt, why } => {
                 self.write_verdict(*commit, *attempt, *why, enclosed, now_ms)
             }
@@ -114,6 +115,7 @@ impl Store {
                 };
                 report
             }
+            Why::Cancelled | Why::GaveWay(_) => unreachable!("nobody asks for it yet"),
             Why::RunnersLost(count) => {
                 lost = runners_lost(count);
                 &lost

@@ -10,6 +10,7 @@ const CONFIG: Config = Config {
     attempts_max: 3,
     attempt_ms_max: 60_000,
     poll_ms: 5_000,
+    policy: crate::Policy::All,
 };
 
 /// The observer's connection. The runners' are those that a test names.
@@ -26,7 +27,7 @@ struct Fixture {
 impl Fixture {
     fn restored(records: impl IntoIterator<Item = Stored>) -> Fixture {
         let now = Time(1_000);
-        Fixture { scheduler: Scheduler::restore(CONFIG, records, now), now, project: "ash" }
+        Fixture { scheduler: Scheduler::restore(CONFIG, records, false, now), now, project: "ash" }
     }
 
     /// A runner that is registered, and the commits `1..=commits` in the queue.
@@ -49,7 +50,7 @@ impl Fixture {
     fn register(&mut self, session: u64, instance: u8) -> Vec<Effect> {
         let (name, project) = ("oak".parse().unwrap(), self.project.parse().unwrap());
         let (session, instance) = (SessionId(session), InstanceId::from_bytes([instance; 16]));
-        self.step(Event::Registered { session, name, instance, project })
+        self.step(Event::Registered { session, name, instance, project, labels: Vec::new() })
     }
 
     fn ready(&mut self, session: u64) -> Vec<Effect> {
@@ -95,13 +96,23 @@ fn commit(number: u8) -> CommitId {
 
 fn submission(project: &str, number: u8) -> Submission {
     let (commit, branch) = (commit(number), Some("main".parse().unwrap()));
-    Submission { commit, project: project.parse().unwrap(), branch }
+    Submission { commit, project: project.parse().unwrap(), branch, labels: Vec::new() }
 }
 
 /// Commit 1 as the disk knows it, after two attempts of which one was lost.
 fn stored(state: StoredState) -> Stored {
     let Submission { commit, project, branch, .. } = submission("ash", 1);
-    Stored { commit, project, branch, place: 7, attempts: 2, lost: 1, state }
+    Stored {
+        commit,
+        project,
+        branch,
+        labels: Vec::new(),
+        place: 7,
+        attempts: 2,
+        lost: 1,
+        is_retried: false,
+        state,
+    }
 }
 
 /// The same, still with the second of them: instance 1, whose number is not the lowest.

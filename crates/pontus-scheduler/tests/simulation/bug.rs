@@ -73,7 +73,7 @@ impl Bug {
         // Without grace, the time that it was away has passed for it like any other.
         let before = Time(now.0 - config.lease_ms);
         let begins = if self == Bug::NoGrace { before } else { now };
-        let mut scheduler = Scheduler::restore(config, records, begins);
+        let mut scheduler = Scheduler::restore(config, records, false, begins);
         let mut effects = Vec::new();
         while let Some(at) = scheduler.next_deadline().filter(|at| *at <= now) {
             effects.extend(scheduler.step(at, Event::Ticked));

@@ -133,6 +133,9 @@ impl Check {
             format!("{commit:?} has its verdict, and now {record:?}")
         })?;
         match record {
+            Record::Paused(_)
+            | Record::Retried { .. }
+            | Record::Decided { why: Why::Cancelled | Why::GaveWay(_), .. } => Ok(()),
             Record::Submitted { .. } => Err(Broken(format!("{commit:?} is submitted twice"))),
             Record::Assigned { attempt, runner, instance, .. } => {
                 let name = runner.as_str();

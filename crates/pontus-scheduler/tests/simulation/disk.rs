@@ -66,6 +66,8 @@ impl Entry {
             commit: self.submission.commit,
             project: self.submission.project.clone(),
             branch: self.submission.branch.clone(),
+            labels: Vec::new(),
+            is_retried: false,
             place: self.place,
             attempts: self.tries.last().map_or(0, |last| last.attempt.0),
             lost: self.lost(),
@@ -117,7 +119,7 @@ impl Disk {
         }
         let entry = self.0.get_mut(&commit_of(&record)).expect("the checker knows the commit");
         match record {
-            Record::Submitted { .. } => {}
+            Record::Submitted { .. } | Record::Retried { .. } | Record::Paused(_) => {}
             Record::Assigned { attempt, runner, instance, .. } => {
                 let fate = Fate::Running;
                 entry.tries.push(Try { attempt, runner, instance, since: now, fate });
@@ -128,7 +130,7 @@ impl Disk {
                 entry.end(attempt, Fate::Reported);
                 entry.verdict = run.map(|run| Verdict::Ran(attempt, run));
             }
-            Record::Decided { why: Why::RunnersLost(_), .. } => {
+            Record::Decided { .. } => {
                 entry.verdict = Some(Verdict::RunnersLost);
             }
         }
@@ -145,7 +147,9 @@ impl Disk {
 pub fn commit_of(record: &Record) -> CommitId {
     match record {
         Record::Submitted { submission, .. } => submission.commit,
-        Record::Assigned { commit, .. }
+        Record::Paused(_) => unreachable!("nobody pauses"),
+        Record::Retried { commit, .. }
+        | Record::Assigned { commit, .. }
         | Record::Lost { commit, .. }
         | Record::GivenBack { commit, .. }
         | Record::Decided { commit, .. } => *commit,

@@ -56,7 +56,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub fn new(stage: &Stage, bug: Option<Bug>) -> Dispatcher {
         Dispatcher {
-            scheduler: Some(Scheduler::restore(stage.config, [], stage.now)),
+            scheduler: Some(Scheduler::restore(stage.config, [], false, stage.now)),
             disk: Disk::default(),
             check: Check::new(stage.config, stage.now),
             bug,
@@ -290,7 +290,7 @@ impl Dispatcher {
         let (config, records) = (stage.config, self.disk.stored());
         let (scheduler, effects) = match self.bug {
             Some(bug) => bug.restore(config, records, stage.now),
-            None => (Scheduler::restore(config, records, stage.now), Vec::new()),
+            None => (Scheduler::restore(config, records, false, stage.now), Vec::new()),
         };
         self.scheduler = Some(scheduler);
         let decided = self.disk.entries().filter(|entry| entry.verdict.is_some());

@@ -29,7 +29,7 @@ impl Request {
         let event = match self {
             Request::Submit(submission) => Event::Submitted { session, submission },
             Request::Register { name, instance, project } => {
-                Event::Registered { session, name, instance, project }
+                Event::Registered { session, name, instance, project, labels: Vec::new() }
             }
             Request::Ready => Event::Ready { session },
             Request::Beat { commit, attempt } => Event::Beat { session, commit, attempt },

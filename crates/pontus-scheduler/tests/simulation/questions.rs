@@ -138,7 +138,7 @@ fn fits(question: &Event, answer: &Answer) -> bool {
         Event::Beat { .. } => matches!(answer, Kept | Recorded | Stale),
         Event::Reported { .. } => matches!(answer, Recorded | Stale),
         Event::GaveBack { .. } => matches!(answer, Returned | Stale),
-        Event::Ended { .. } | Event::Ticked => false,
+        _ => false,
     }
 }
 
@@ -150,6 +150,11 @@ fn session_of(event: &Event) -> Option<SessionId> {
         | Event::Beat { session, .. }
         | Event::Reported { session, .. }
         | Event::GaveBack { session, .. }
+        | Event::Cancelled { session, .. }
+        | Event::Retried { session, .. }
+        | Event::Drained { session, .. }
+        | Event::Paused { session, .. }
+        | Event::Watched { session, .. }
         | Event::Ended { session, .. } => Some(*session),
         Event::Ticked => None,
     }

@@ -63,6 +63,10 @@ pub fn of_record(record: &Record) -> &'static str {
         Record::Lost { .. } => "record Lost",
         Record::GivenBack { .. } => "record GivenBack",
         Record::Decided { why: Why::Report, .. } => "record Decided by report",
+        Record::Retried { .. } => "record Retried",
+        Record::Paused(_) => "record Paused",
+        Record::Decided { why: Why::Cancelled, .. } => "record Decided by cancel",
+        Record::Decided { why: Why::GaveWay(_), .. } => "record Decided by giving way",
         Record::Decided { why: Why::RunnersLost(_), .. } => "record Decided by lost runners",
     }
 }
@@ -81,5 +85,10 @@ pub fn of_answer(answer: &Answer) -> &'static str {
         Answer::Stale => "answer Stale",
         Answer::Unregistered => "answer Unregistered",
         Answer::Replaced => "answer Replaced",
+        Answer::Leave => "answer Leave",
+        Answer::Done => "answer Done",
+        Answer::Unknown => "answer Unknown",
+        Answer::Undecided => "answer Undecided",
+        Answer::Decided => "answer Decided",
     }
 }

@@ -65,6 +65,7 @@ impl Stage {
             attempts_max: rng.u32(1..=3),
             attempt_ms_max: rng.u64(12_000..=40_000),
             poll_ms: rng.u64(1_000..=5_000),
+            policy: pontus_scheduler::Policy::All,
         };
         let faults = Faults::draw(&mut rng);
         Stage {

@@ -207,6 +207,7 @@ fn announce(stage: &mut Stage, projects_len: usize) {
         let submission = Submission {
             commit: commit(number),
             project: project(stage.rng.usize(0..projects_len)),
+            labels: Vec::new(),
             branch: stage.rng.bool().then(|| "main".parse().expect("a name")),
         };
         let finders = if stage.rng.u8(0..5) == 0 { 0..2 } else { 0..1 };
