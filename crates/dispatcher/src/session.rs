@@ -158,12 +158,13 @@ impl Session<'_> {
             return (missing, Then::GoOn);
         }
         let about = translate::attempt_of(&request);
+        let is_about_runner = matches!(request, Request::Drain { .. });
         let (event, enclosed) = match translate::event(self.id, self.role, request) {
             Ok(translated) => translated,
             Err(reply) => return (reply, Then::GoOn),
         };
         match self.ask(event, enclosed) {
-            Some(answer) => self.heard(answer, about),
+            Some(answer) => self.heard(answer, about, is_about_runner),
             None => (refusal(Code::Stopping, "the dispatcher is leaving"), Then::End),
         }
     }
@@ -175,7 +176,12 @@ impl Session<'_> {
     }
 
     /// Draws the conclusions of an answer for this session, and puts it into the words of the wire.
-    fn heard(&mut self, answer: Answer, about: Option<(CommitId, Attempt)>) -> (Reply, Then) {
+    fn heard(
+        &mut self,
+        answer: Answer,
+        about: Option<(CommitId, Attempt)>,
+        is_about_runner: bool,
+    ) -> (Reply, Then) {
         let then = if answer == Answer::Replaced { Then::End } else { Then::GoOn };
         let holds = match &answer {
             Answer::Assigned { commit, attempt, .. } => Some((*commit, *attempt)),
@@ -186,12 +192,13 @@ impl Session<'_> {
             let message = format!("cannot keep output: {error}");
             log::error!("{message}");
             // The attempt is this runner's all the same: when it is back it is told so again, and by then there may be room.
-            return (refusal(Code::Storage, message), Then::End);
+            return (refusal(Code::StorageFull, message), Then::End);
         }
         let context = Context {
             lease_ms: self.shared.lease_ms,
             attempt_timeout_ms: self.shared.attempt_timeout_ms,
             output_bytes: self.held.as_ref().map_or(0, |held| held.output.bytes()),
+            is_about_runner,
         };
         (translate::reply(answer, &context), then)
     }
@@ -229,7 +236,7 @@ impl Session<'_> {
                 refusal(Code::Malformed, "more output than an attempt may have")
             }
             Err(error) => {
-                refusal(Code::Storage, format!("the dispatcher cannot keep output: {error}"))
+                refusal(Code::StorageFull, format!("the dispatcher cannot keep output: {error}"))
             }
         }
     }

@@ -6,11 +6,11 @@ use pontus_scheduler::{Answer, Event, SessionId, Submission};
 
 use crate::engine::Enclosed;
 
-/// What a request means to the scheduler, or why it cannot be said by this role. `hello` and `output` mean nothing to it:
-/// the session deals with them.
+/// What a request means to the scheduler, or why it cannot be said by this role. `hello`, `output` and what only asks mean
+/// nothing to it: the session deals with them.
 pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event, Enclosed), Reply> {
     match (role, request) {
-        (Role::Observer, Request::Submit(enclosed)) => {
+        (Role::Observer | Role::Client, Request::Submit(enclosed)) => {
             let submission = Submission {
                 commit: enclosed.commit,
                 project: enclosed.project.clone(),
@@ -24,7 +24,7 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
             Ok((Event::Registered { session, name, instance, project, labels }, Enclosed::Nothing))
         }
         (Role::Runner, Request::Ready {}) => Ok((Event::Ready { session }, Enclosed::Nothing)),
-        (Role::Runner, Request::Beat { commit, attempt }) => {
+        (Role::Runner, Request::Beat { commit, attempt, progress: _ }) => {
             Ok((Event::Beat { session, commit, attempt }, Enclosed::Nothing))
         }
         (Role::Runner, Request::Report { commit, attempt, report }) => {
@@ -34,8 +34,26 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
         (Role::Runner, Request::GiveBack { commit, attempt }) => {
             Ok((Event::GaveBack { session, commit, attempt }, Enclosed::Nothing))
         }
+        (Role::Client, request) => {
+            let refuse = |request| refusal(Code::Unexpected, unexpected(role, &request));
+            client_event(session, request).map(|event| (event, Enclosed::Nothing)).map_err(refuse)
+        }
         (role, request) => Err(refusal(Code::Unexpected, unexpected(role, &request))),
     }
+}
+
+/// What a client wants done; the request itself where it wants nothing that the scheduler does.
+fn client_event(session: SessionId, request: Request) -> Result<Event, Request> {
+    Ok(match request {
+        Request::Wait { commit, wait_ms: _ } => Event::Watched { session, commit },
+        // The engine adds what the disk knows of it.
+        Request::Retry { commit } => Event::Retried { session, commit, stored: None },
+        Request::Cancel { commit } => Event::Cancelled { session, commit },
+        Request::Drain { runner } => Event::Drained { session, runner },
+        Request::Pause {} => Event::Paused { session, paused: true },
+        Request::Resume {} => Event::Paused { session, paused: false },
+        request => return Err(request),
+    })
 }
 
 /// What an answer of the scheduler is on the wire.
@@ -56,10 +74,14 @@ pub fn reply(answer: Answer, context: &Context) -> Reply {
         Answer::Returned => Reply::Returned {},
         Answer::Stale => stale(),
         Answer::Unregistered => refusal(Code::Unexpected, "register first"),
-        // Nobody asks these yet.
-        Answer::Leave | Answer::Done | Answer::Unknown | Answer::Undecided | Answer::Decided => {
-            refusal(Code::Unexpected, "not now")
+        Answer::Leave => Reply::Leave {},
+        Answer::Done => Reply::Done {},
+        Answer::Unknown if context.is_about_runner => {
+            refusal(Code::UnknownRunner, "no runner is called that")
         }
+        Answer::Unknown => refusal(Code::UnknownCommit, "no commit is called that"),
+        Answer::Undecided => refusal(Code::Undecided, "the commit has no verdict yet"),
+        Answer::Decided => refusal(Code::Decided, "the commit has its verdict already"),
         Answer::Replaced => refusal(Code::Unexpected, "this runner has dialled again"),
     }
 }
@@ -73,12 +95,14 @@ pub struct Context {
     pub attempt_timeout_ms: u64,
     /// How much of the attempt's output is here.
     pub output_bytes: u64,
+    /// Whether the question was about a runner, not a commit.
+    pub is_about_runner: bool,
 }
 
 /// Which attempt a request is about.
 pub fn attempt_of(request: &Request) -> Option<(CommitId, Attempt)> {
     match request {
-        Request::Beat { commit, attempt }
+        Request::Beat { commit, attempt, .. }
         | Request::Output { commit, attempt, .. }
         | Request::Report { commit, attempt, .. }
         | Request::GiveBack { commit, attempt } => Some((*commit, *attempt)),
@@ -112,7 +136,8 @@ fn unexpected(role: Role, request: &Request) -> &'static str {
     match (role, request) {
         (_, Request::Hello { .. }) => "hello was said already",
         (Role::Observer, _) => "an observer may only submit",
-        (Role::Runner, _) => "a runner may not submit",
+        (Role::Runner, _) => "a runner may not say that",
+        (Role::Client, _) => "a client may not speak for a runner",
     }
 }
 

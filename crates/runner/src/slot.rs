@@ -262,7 +262,7 @@ impl Slot {
                 warn!("{}: dropped: {message}", assignment.commit);
                 return Heard::Over;
             }
-            Err(ClientError::Refused { code: Code::Storage, message }) => {
+            Err(ClientError::Refused { code: Code::StorageFull, message }) => {
                 warn!("{}: {message}; trying again", assignment.commit);
                 self.pause();
             }
@@ -307,7 +307,7 @@ impl Slot {
 }
 
 fn beat(assignment: &Assignment) -> Request {
-    Request::Beat { commit: assignment.commit, attempt: assignment.attempt }
+    Request::Beat { commit: assignment.commit, attempt: assignment.attempt, progress: None }
 }
 
 fn output(

@@ -56,6 +56,8 @@ fn report(
         reason: reason.map(|reason| one_line(&reason)),
         counts,
         duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        checked_out_ms: None,
+        first_output_ms: None,
         output_bytes: 0,
         units,
     }

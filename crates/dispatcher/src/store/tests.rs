@@ -82,6 +82,8 @@ fn report() -> Report {
         reason: Some("because".to_owned()),
         counts: Counts { passed: 1, failed: 2, skipped: 3 },
         duration_ms: u64::MAX,
+        checked_out_ms: Some(5),
+        first_output_ms: None,
         output_bytes: 17,
         units: vec![unit],
     }

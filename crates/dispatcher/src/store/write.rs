@@ -213,6 +213,8 @@ fn runners_lost(count: u32) -> Report {
         reason: Some(format!("runners lost: {count} attempts, none was reported")),
         counts: Counts::default(),
         duration_ms: 0,
+        checked_out_ms: None,
+        first_output_ms: None,
         output_bytes: 0,
         units: Vec::new(),
     }
