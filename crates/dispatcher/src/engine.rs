@@ -4,16 +4,20 @@
 //! hear of it. That single commit is where both the durability and the speed come from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 
 use anyhow::{Context, Result};
-use pontus_proto::{Report, Submission};
-use pontus_scheduler::{Answer, Effect, Event, Record, Scheduler, SessionId};
+use pontus_proto::limits::RUNNERS_MAX;
+use pontus_proto::{CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
+use pontus_scheduler::{Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId};
 
 use crate::clock::{Clock, wall_ms};
 use crate::exit::DiskFailed;
 use crate::publisher::Job;
 use crate::store::Store;
+use crate::tide::Tide;
+use crate::translate;
 
 /// Events of one database transaction. More would only make the first of them wait.
 const BATCH_MAX: usize = 1024;
@@ -26,8 +30,34 @@ pub enum Message {
     Opened(SessionId, Sender<Answer>),
     /// Something happened.
     Happened(Event, Enclosed),
+    /// Somebody wants to know what the scheduler alone knows, and hears it here.
+    Asked(Question, Sender<Told>),
     /// The user wants the dispatcher to end.
     Stop,
+}
+
+/// What may be asked without changing anything.
+#[derive(Debug)]
+pub enum Question {
+    /// How much there is to do, and what each of these commits waits for.
+    Overview {
+        /// Commits that are queued.
+        queued: Vec<CommitId>,
+    },
+    /// Who the runners are.
+    Runners {
+        /// Those whose names come after this one.
+        after: Option<RunnerName>,
+    },
+}
+
+/// What is told of it.
+#[derive(Debug)]
+pub enum Told {
+    /// How much there is to do, and what each of the commits waits for; none for one that is not queued any more.
+    Overview(Overview, Vec<Option<WaitsFor>>),
+    /// At most [`RUNNERS_MAX`] runners, in order of their names, and whether there are others after them.
+    Runners(Vec<RunnerLine>, bool),
 }
 
 /// What came with an event. It is for the disk: the scheduler does not look into it.
@@ -52,6 +82,8 @@ pub struct Engine {
     pub clock: Clock,
     /// Publishes.
     pub publisher: Sender<Job>,
+    /// Rises when something has changed.
+    pub tide: Arc<Tide>,
     /// Who hears answers.
     pub mailboxes: BTreeMap<SessionId, Sender<Answer>>,
 }
@@ -67,7 +99,11 @@ impl Engine {
             let stop = batch.iter().any(|message| matches!(message, Message::Stop));
             let effects = self.step(batch)?;
             self.store.commit()?;
+            let changed = !effects.is_empty();
             effects.into_iter().try_for_each(|effects| self.act(effects))?;
+            if changed {
+                self.tide.rise();
+            }
             if stop {
                 return Ok(());
             }
@@ -99,6 +135,10 @@ impl Engine {
                     self.mailboxes.insert(session, mailbox);
                 }
                 Message::Happened(event, enclosed) => left.push(self.step_one(event, &enclosed)?),
+                Message::Asked(question, answer) => {
+                    // Whoever asked may have left.
+                    answer.send(self.tell(question)).ok();
+                }
                 Message::Stop => {}
             }
         }
@@ -113,6 +153,7 @@ impl Engine {
         if let Event::Ended { session, .. } = event {
             self.mailboxes.remove(&session);
         }
+        let event = self.with_what_the_disk_knows(event)?;
         let (records, left): (Vec<_>, Vec<_>) = self
             .scheduler
             .step(self.clock.now(), event)
@@ -126,7 +167,32 @@ impl Engine {
         Ok(left)
     }
 
-    /// Does what is left of one step, in its order: `recorded` is said when the result is there.
+    /// The scheduler does not keep what is decided, so a retry brings it along.
+    fn with_what_the_disk_knows(&self, event: Event) -> Result<Event> {
+        let Event::Retried { session, commit, .. } = event else { return Ok(event) };
+        let stored = self.store.stored_one(commit).context(DiskFailed)?;
+        Ok(Event::Retried { session, commit, stored })
+    }
+
+    fn tell(&self, question: Question) -> Told {
+        match question {
+            Question::Overview { queued } => {
+                let waits_for = |commit| self.scheduler.waits_for(commit).map(translate::waits_for);
+                let waits = queued.into_iter().map(waits_for).collect();
+                Told::Overview(self.scheduler.overview(), waits)
+            }
+            Question::Runners { after } => {
+                let is_asked_for = |view: &RunnerView| Some(&view.runner) > after.as_ref();
+                let mut views = self.scheduler.runners().filter(is_asked_for);
+                let (now, wall) = (self.clock.now(), wall_ms());
+                let line = |view| translate::runner_line(view, now, wall);
+                let lines = views.by_ref().take(RUNNERS_MAX).map(line).collect();
+                Told::Runners(lines, views.next().is_some())
+            }
+        }
+    }
+
+    /// Does what is left of one step, in its order: that a verdict is there is said when its result is.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
         let mut job: Option<Job> = None;
         for effect in effects {
@@ -135,8 +201,11 @@ impl Engine {
                     let facts = self.store.facts(commit).context(DiskFailed)?;
                     self.publish(job.replace(Job { facts, answers: Vec::new() }));
                 }
-                Effect::Say(session, Answer::Recorded) => {
-                    self.say(session, Answer::Recorded, job.as_mut());
+                Effect::Say(
+                    session,
+                    answer @ (Answer::Recorded | Answer::Decided | Answer::Done),
+                ) => {
+                    self.say(session, answer, job.as_mut());
                 }
                 Effect::Say(session, answer) => self.say(session, answer, None),
                 Effect::Remember(_) => unreachable!("remembered in step_one"),
@@ -176,6 +245,9 @@ fn log_record(record: &Record) {
         Record::GivenBack { commit, attempt } => {
             log::info!("{commit}: attempt {attempt} was given back");
         }
-        Record::Decided { .. } | Record::Retried { .. } | Record::Paused(_) => {}
+        Record::Retried { commit, .. } => log::info!("{commit}: queued again at a user's word"),
+        Record::Paused(true) => log::info!("paused: no commit is handed out"),
+        Record::Paused(false) => log::info!("resumed"),
+        Record::Decided { .. } => {}
     }
 }

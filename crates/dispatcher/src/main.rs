@@ -5,18 +5,21 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod board;
 mod clock;
 mod config;
 mod engine;
 mod exit;
 mod folder;
 mod listener;
+mod look;
 mod output;
 mod publisher;
 mod results;
 mod serve;
 mod session;
 mod store;
+mod tide;
 mod translate;
 
 use std::process::ExitCode;

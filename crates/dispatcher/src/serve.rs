@@ -16,6 +16,7 @@ use pontus_scheduler::{Scheduler, Stored, StoredState};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, Message};
@@ -24,6 +25,7 @@ use crate::listener;
 use crate::publisher::{self, Job};
 use crate::session::Shared;
 use crate::store::Store;
+use crate::tide::Tide;
 
 /// How long the last answers may take at the end. Their peers are waiting for them, so it is far less in practice.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -48,13 +50,18 @@ pub fn serve(config: Config) -> Result<()> {
     repair(&folder, &store, &stored, &publisher)?;
 
     let clock = Clock::new();
-    let scheduler = Scheduler::restore(config.scheduler, stored, false, clock.now());
-    let engine = Engine { scheduler, store, clock, publisher, mailboxes: BTreeMap::new() };
+    let paused = store.is_paused()?;
+    let scheduler = Scheduler::restore(config.scheduler, stored, paused, clock.now());
+    let tide = Arc::new(Tide::default());
+    let mailboxes = BTreeMap::new();
+    let engine = Engine { scheduler, store, clock, publisher, tide: Arc::clone(&tide), mailboxes };
 
     let gate = Arc::new(Gate::default());
     let shared = Arc::new(Shared {
         folder,
         gate: Arc::clone(&gate),
+        tide: Arc::clone(&tide),
+        board: Board::default(),
         lease_ms: config.scheduler.lease_ms,
         attempt_timeout_ms: config.attempt_timeout_ms,
     });
@@ -67,6 +74,7 @@ pub fn serve(config: Config) -> Result<()> {
     let ended = engine.run(&messages);
     // Whoever waits for an answer now hears that we are leaving.
     drop(messages);
+    tide.close();
     publishing.join().expect("a panic there ends the process");
     gate.wait_until_empty(LAST_ANSWERS);
     ended

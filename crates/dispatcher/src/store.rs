@@ -1,6 +1,7 @@
 //! What the dispatcher remembers, in SQLite. One thread owns it; all that has arrived goes into one transaction.
 
 mod read;
+mod reader;
 mod write;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use pontus_scheduler::Record;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
+pub use self::reader::{Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
 
