@@ -111,6 +111,27 @@ pub enum Event {
     Ticked,
 }
 
+impl Event {
+    /// Who speaks, or has ended.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Submitted { session, .. }
+            | Event::Registered { session, .. }
+            | Event::Ready { session }
+            | Event::Beat { session, .. }
+            | Event::Reported { session, .. }
+            | Event::GaveBack { session, .. }
+            | Event::Cancelled { session, .. }
+            | Event::Retried { session, .. }
+            | Event::Drained { session, .. }
+            | Event::Paused { session, .. }
+            | Event::Watched { session, .. }
+            | Event::Ended { session, .. } => Some(*session),
+            Event::Ticked => None,
+        }
+    }
+}
+
 /// A commit that an observer hands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
