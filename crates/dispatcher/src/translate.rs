@@ -45,7 +45,7 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
 /// What a client wants done; the request itself where it wants nothing that the scheduler does.
 fn client_event(session: SessionId, request: Request) -> Result<Event, Request> {
     Ok(match request {
-        Request::Wait { commit, wait_ms: _ } => Event::Watched { session, commit },
+        Request::Wait { commit, wait_ms } => Event::Watched { session, commit, wait_ms },
         // The engine adds what the disk knows of it.
         Request::Retry { commit } => Event::Retried { session, commit, stored: None },
         Request::Cancel { commit } => Event::Cancelled { session, commit },
