@@ -3,24 +3,34 @@
 //! It takes what has arrived since it last looked, steps through all of it, commits once, and only then lets anybody
 //! hear of it. That single commit is where both the durability and the speed come from.
 
+mod recovery;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pontus_proto::limits::RUNNERS_MAX;
 use pontus_proto::{CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
 use pontus_scheduler::{Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId};
 
+pub use self::recovery::Trouble;
 use crate::clock::{Clock, wall_ms};
-use crate::exit::DiskFailed;
+use crate::exit::{self, DiskFailed};
+use crate::folder::Folder;
 use crate::publisher::Job;
+use crate::retention::Keep;
 use crate::store::Store;
 use crate::tide::Tide;
 use crate::translate;
 
 /// Events of one database transaction. More would only make the first of them wait.
 const BATCH_MAX: usize = 1024;
+
+/// How long the disk is not looked after, at most: whether our folder is still there, or takes something again.
+const DISK_CHECK: Duration = Duration::from_secs(1);
 
 /// What arrives at the engine. Each session has at most one of these under way, so there are never more than a few for
 /// each connection.
@@ -74,16 +84,26 @@ pub enum Enclosed {
 /// What the engine owns.
 #[derive(Debug)]
 pub struct Engine {
+    /// How the scheduler is to decide.
+    pub config: pontus_scheduler::Config,
+    /// Which results are kept.
+    pub keep: Keep,
     /// Decides.
     pub scheduler: Scheduler,
     /// Remembers.
     pub store: Store,
+    /// Where the database is.
+    pub folder: Arc<Folder>,
     /// Tells the time.
     pub clock: Clock,
     /// Publishes.
     pub publisher: Sender<Job>,
     /// Rises when something has changed.
     pub tide: Arc<Tide>,
+    /// What keeps it from its work.
+    pub trouble: Option<Trouble>,
+    /// The same for sessions: whether there is any.
+    pub in_trouble: Arc<AtomicBool>,
     /// Who hears answers.
     pub mailboxes: BTreeMap<SessionId, Sender<Answer>>,
 }
@@ -97,12 +117,14 @@ impl Engine {
         loop {
             let batch = self.wait(messages);
             let stop = batch.iter().any(|message| matches!(message, Message::Stop));
-            let effects = self.step(batch)?;
-            self.store.commit()?;
-            let changed = !effects.is_empty();
-            effects.into_iter().try_for_each(|effects| self.act(effects))?;
-            if changed {
-                self.tide.rise();
+            if !self.disk_is_ready()? {
+                self.refuse(batch);
+            } else if let Err(error) = self.work(batch) {
+                if !exit::is_full(&error) {
+                    return Err(error);
+                }
+                log::error!("{error:#}; nothing is acknowledged until the disk takes it");
+                self.start_over(Trouble::Full)?;
             }
             if stop {
                 return Ok(());
@@ -110,13 +132,23 @@ impl Engine {
         }
     }
 
+    /// Decides, remembers, and acts, in this order.
+    fn work(&mut self, batch: Vec<Message>) -> Result<()> {
+        let effects = self.step(batch)?;
+        self.store.commit()?;
+        let changed = !effects.is_empty();
+        effects.into_iter().try_for_each(|effects| self.act(effects))?;
+        if changed {
+            self.tide.rise();
+        }
+        Ok(())
+    }
+
     /// What has arrived; empty when a deadline came first.
     fn wait(&self, messages: &Receiver<Message>) -> Vec<Message> {
-        let first = match self.scheduler.next_deadline() {
-            Some(deadline) => messages.recv_timeout(self.clock.until(deadline)),
-            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match first {
+        let due = self.scheduler.next_deadline().filter(|_| self.trouble.is_none());
+        let left = due.map_or(DISK_CHECK, |due| self.clock.until(due).min(DISK_CHECK));
+        match messages.recv_timeout(left) {
             Ok(first) => {
                 std::iter::once(first).chain(messages.try_iter()).take(BATCH_MAX).collect()
             }

@@ -41,8 +41,8 @@ pub fn code(result: Result<()>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Whether the disk was full already when we started.
-fn is_full(error: &anyhow::Error) -> bool {
+/// Whether the disk has no room, which may change.
+pub fn is_full(error: &anyhow::Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);

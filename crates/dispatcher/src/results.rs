@@ -48,6 +48,8 @@ pub struct Facts {
     pub counts: Counts,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// When it was decided, in milliseconds since 1970.
+    pub decided_ms: i64,
 }
 
 /// Writes the result file, durably, and gives it its name. Whatever had that name before, a planted link included, is
@@ -62,6 +64,20 @@ pub fn publish(folder: &Folder, facts: &Facts) -> io::Result<()> {
     compose(facts, output.as_mut(), &mut file)?;
     file.sync_all()?;
     fs::rename(&unfinished, folder.result(facts.commit))
+}
+
+/// Whether the result that is there says what `facts` say.
+pub fn is_of(folder: &Folder, facts: &Facts) -> bool {
+    let (header, last_line) = (header(facts), last_line(facts));
+    let mut read = vec![0; header.len()];
+    let Ok(mut file) = File::open(folder.result(facts.commit)) else { return false };
+    let begins = file.read_exact(&mut read).is_ok() && read == header.as_bytes();
+    let ending = format!("{last_line}\n");
+    let mut read = vec![0; ending.len()];
+    let ends = file.seek(SeekFrom::End(-(ending.len() as i64))).is_ok()
+        && file.read_exact(&mut read).is_ok()
+        && read == ending.as_bytes();
+    begins && ends
 }
 
 /// Makes the names of published results durable.
@@ -198,6 +214,7 @@ pub(crate) mod tests {
             reason: None,
             counts: Counts { passed: 14, failed: 1, skipped: 0 },
             duration_ms: 3_412,
+            decided_ms: 1_795_356_846_500,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub struct Shared {
     pub tide: Arc<Tide>,
     /// How far the running tests have come.
     pub board: Board,
+    /// Whether the engine can do nothing for want of a disk.
+    pub in_trouble: Arc<AtomicBool>,
     /// How long a lease is, in milliseconds.
     pub lease_ms: u64,
     /// How long an attempt may take, in milliseconds.
@@ -173,7 +176,7 @@ impl<'a> Session<'a> {
         };
         match self.ask(event, enclosed) {
             Some(answer) => self.heard(answer, subject),
-            None => (refusal(Code::Stopping, "the dispatcher is leaving"), Then::End),
+            None => (self.no_answer(), Then::End),
         }
     }
 
@@ -191,7 +194,16 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Asks the engine. `None` when it has stopped.
+    /// What is said where the engine says nothing.
+    fn no_answer(&self) -> Reply {
+        if self.shared.in_trouble.load(Ordering::Relaxed) {
+            refusal(Code::StorageFull, "the dispatcher's disk takes nothing; try again later")
+        } else {
+            refusal(Code::Stopping, "the dispatcher is leaving")
+        }
+    }
+
+    /// Asks the engine. `None` when it has stopped, or has no disk.
     fn ask(&self, event: Event, enclosed: Enclosed) -> Option<Answer> {
         self.engine.send(Message::Happened(event, enclosed)).ok()?;
         self.answers.recv().ok()

@@ -10,6 +10,9 @@ use crate::engine::Enclosed;
 /// nothing to it: the session deals with them.
 pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event, Enclosed), Reply> {
     match (role, request) {
+        (Role::Client, ref request) if let Some(event) = client_event(session, request) => {
+            Ok((event, Enclosed::Nothing))
+        }
         (Role::Observer | Role::Client, Request::Submit(enclosed)) => {
             let submission = Submission {
                 commit: enclosed.commit,
@@ -34,25 +37,21 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
         (Role::Runner, Request::GiveBack { commit, attempt }) => {
             Ok((Event::GaveBack { session, commit, attempt }, Enclosed::Nothing))
         }
-        (Role::Client, request) => {
-            let refuse = |request| refusal(Code::Unexpected, unexpected(role, &request));
-            client_event(session, request).map(|event| (event, Enclosed::Nothing)).map_err(refuse)
-        }
         (role, request) => Err(refusal(Code::Unexpected, unexpected(role, &request))),
     }
 }
 
-/// What a client wants done; the request itself where it wants nothing that the scheduler does.
-fn client_event(session: SessionId, request: Request) -> Result<Event, Request> {
-    Ok(match request {
+/// What a client wants done; none where the scheduler has nothing to do with it.
+fn client_event(session: SessionId, request: &Request) -> Option<Event> {
+    Some(match *request {
         Request::Wait { commit, wait_ms } => Event::Watched { session, commit, wait_ms },
         // The engine adds what the disk knows of it.
         Request::Retry { commit } => Event::Retried { session, commit, stored: None },
         Request::Cancel { commit } => Event::Cancelled { session, commit },
-        Request::Drain { runner } => Event::Drained { session, runner },
+        Request::Drain { ref runner } => Event::Drained { session, runner: runner.clone() },
         Request::Pause {} => Event::Paused { session, paused: true },
         Request::Resume {} => Event::Paused { session, paused: false },
-        request => return Err(request),
+        _ => return None,
     })
 }
 

@@ -41,6 +41,18 @@ impl Store {
         found.with_context(|| format!("cannot read {commit}"))
     }
 
+    /// When each commit that is done got the verdict that holds, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn decided(&self) -> Result<Vec<(CommitId, i64)>> {
+        let sql = "SELECT v.commit_id, v.decided_ms FROM commits c \
+                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries";
+        let mut query = self.database.prepare(sql)?;
+        let rows = query.query_map([], |row| Ok((checked(row, 0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot read the verdicts")
+    }
+
     /// Whether a user wants nothing handed out.
     ///
     /// # Errors
@@ -57,7 +69,7 @@ impl Store {
     pub fn facts(&self, commit: CommitId) -> Result<Facts> {
         let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
                           v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
-                          c.skipped_unnamed \
+                          c.skipped_unnamed, v.decided_ms \
                    FROM commits c \
                    JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
                    LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
@@ -121,6 +133,7 @@ fn facts(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
         reason: row.get(7)?,
         counts: Counts { passed: row.get(8)?, failed: row.get(9)?, skipped: row.get(10)? },
         duration_ms: row.get(11)?,
+        decided_ms: row.get(13)?,
     })
 }
 
