@@ -123,7 +123,10 @@ impl Engine {
                 if !exit::is_full(&error) {
                     return Err(error);
                 }
-                log::error!("{error:#}; nothing is acknowledged until the disk takes it");
+                let cause = error.root_cause();
+                log::error!(
+                    "the disk takes nothing: {cause}; nothing is acknowledged until it does"
+                );
                 self.start_over(Trouble::Full)?;
             }
             if stop {
