@@ -123,7 +123,13 @@ impl Check {
                     self.roster.register(runner, instance);
                 }
             }
-            (Answer::Leave | Answer::Idle, _) => {
+            (Answer::Recorded, Some((commit, attempt))) => {
+                let is_decided = self.pending.is_decided(disk, commit) == Some(true);
+                hold(is_decided, || {
+                    format!("{commit:?}/{attempt} counts no more, and is recorded")
+                })?;
+            }
+            (Answer::Leave | Answer::Idle | Answer::Assigned { .. }, _) => {
                 let instance = question.instance.as_ref();
                 let is_drained = instance.is_some_and(|instance| self.roster.is_drained(instance));
                 let leaves = *answer == Answer::Leave;

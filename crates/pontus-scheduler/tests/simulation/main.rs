@@ -40,7 +40,7 @@ use world::run;
 
 const SEEDS: u64 = 2_000;
 /// Within so many seeds a planted bug has to be found.
-const BUG_SEEDS: u64 = 500;
+const BUG_SEEDS: u64 = 1_000;
 /// How much of a failure's trace is printed.
 const TRACE_LINES: usize = 40;
 
