@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pontus_proto::limits::POLL_MS_MAX;
 
-use crate::args::Args;
+use crate::args::ServeArgs;
 use crate::exit::Usage;
 
 /// What the dispatcher adds to an attempt's time before it takes the commit from a runner that goes on beating: the
@@ -32,10 +32,10 @@ pub struct Config {
     pub scheduler: pontus_scheduler::Config,
 }
 
-impl TryFrom<Args> for Config {
+impl TryFrom<ServeArgs> for Config {
     type Error = anyhow::Error;
 
-    fn try_from(args: Args) -> Result<Config> {
+    fn try_from(args: ServeArgs) -> Result<Config> {
         if args.lease < LEASE_MIN {
             let why =
                 format!("cannot keep a lease of {:?}: give at least {LEASE_MIN:?}", args.lease);
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn config(line: &[&str]) -> Result<Config> {
-        Args::parse_from([&["dispatcher"], line].concat()).try_into()
+        ServeArgs::parse_from([&["dispatcher"], line].concat()).try_into()
     }
 
     #[test]
