@@ -66,6 +66,18 @@ pub struct ServeArgs {
     #[arg(long, env = "PONTUS_COMMIT_TIMEOUT", default_value = "1h", value_parser = parse_duration)]
     pub commit_timeout: Duration,
 
+    /// Whether a queued commit gives way to a newer one of its branch; it is remembered as skipped then
+    #[arg(long, env = "PONTUS_QUEUE", value_enum, value_name = "ORDER", default_value_t = Queue::All)]
+    pub queue: Queue,
+
+    /// How many result files are kept, the newest; verdicts stay in the database [default: all]
+    #[arg(long, env = "PONTUS_KEEP", value_name = "N")]
+    pub keep: Option<usize>,
+
+    /// How long result files are kept; verdicts stay in the database [default: for ever]
+    #[arg(long, env = "PONTUS_KEEP_FOR", value_name = "DURATION", value_parser = parse_duration)]
+    pub keep_for: Option<Duration>,
+
     /// How many commits may wait for a verdict; one more is refused, and its observer tries again later
     #[arg(long, env = "PONTUS_MAX_UNDECIDED", value_name = "N", default_value_t = 200_000,
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -75,4 +87,13 @@ pub struct ServeArgs {
     #[arg(long, env = "PONTUS_MAX_CONNECTIONS", default_value_t = 4096,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
+}
+
+/// Which queued commits are tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Queue {
+    /// All of them
+    All,
+    /// The newest of each branch
+    Newest,
 }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pontus_proto::limits::POLL_MS_MAX;
+use pontus_scheduler::Policy;
 
-use crate::args::ServeArgs;
+use crate::args::{Queue, ServeArgs};
 use crate::exit::Usage;
+use crate::retention::Keep;
 
 /// What the dispatcher adds to an attempt's time before it takes the commit from a runner that goes on beating: the
 /// runner ends its tests by itself, and then has output to deliver.
@@ -26,6 +28,8 @@ pub struct Config {
     pub results_dir: PathBuf,
     /// How many connections there may be.
     pub connections_max: usize,
+    /// Which results are kept.
+    pub keep: Keep,
     /// How long one attempt may take, in milliseconds.
     pub attempt_timeout_ms: u64,
     /// When to give up on whom.
@@ -45,6 +49,7 @@ impl TryFrom<ServeArgs> for Config {
             addresses: loopback_addresses(&args.host, args.port)?,
             results_dir: args.results_dir,
             connections_max: args.max_connections as usize,
+            keep: Keep { count: args.keep, age: args.keep_for },
             attempt_timeout_ms: ms(args.commit_timeout),
             scheduler: pontus_scheduler::Config {
                 lease_ms: ms(args.lease),
@@ -53,7 +58,10 @@ impl TryFrom<ServeArgs> for Config {
                 attempts_max: args.max_attempts,
                 attempt_ms_max: ms(args.commit_timeout.saturating_add(ATTEMPT_MARGIN)),
                 poll_ms: POLL_MS_MAX,
-                policy: pontus_scheduler::Policy::All,
+                policy: match args.queue {
+                    Queue::All => Policy::All,
+                    Queue::Newest => Policy::Newest,
+                },
             },
         })
     }

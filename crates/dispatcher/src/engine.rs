@@ -3,20 +3,34 @@
 //! It takes what has arrived since it last looked, steps through all of it, commits once, and only then lets anybody
 //! hear of it. That single commit is where both the durability and the speed come from.
 
+mod recovery;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use pontus_proto::{Report, Submission};
-use pontus_scheduler::{Answer, Effect, Event, Record, Scheduler, SessionId};
+use pontus_proto::limits::RUNNERS_MAX;
+use pontus_proto::{CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
+use pontus_scheduler::{Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId};
 
+pub use self::recovery::Trouble;
 use crate::clock::{Clock, wall_ms};
-use crate::exit::DiskFailed;
+use crate::exit::{self, DiskFailed};
+use crate::folder::Folder;
 use crate::publisher::Job;
+use crate::retention::Keep;
 use crate::store::Store;
+use crate::tide::Tide;
+use crate::translate;
 
 /// Events of one database transaction. More would only make the first of them wait.
 const BATCH_MAX: usize = 1024;
+
+/// How long the disk is not looked after, at most: whether our folder is still there, or takes something again.
+const DISK_CHECK: Duration = Duration::from_secs(1);
 
 /// What arrives at the engine. Each session has at most one of these under way, so there are never more than a few for
 /// each connection.
@@ -26,8 +40,34 @@ pub enum Message {
     Opened(SessionId, Sender<Answer>),
     /// Something happened.
     Happened(Event, Enclosed),
+    /// Somebody wants to know what the scheduler alone knows, and hears it here.
+    Asked(Question, Sender<Told>),
     /// The user wants the dispatcher to end.
     Stop,
+}
+
+/// What may be asked without changing anything.
+#[derive(Debug)]
+pub enum Question {
+    /// How much there is to do, and what each of these commits waits for.
+    Overview {
+        /// Commits that are queued.
+        queued: Vec<CommitId>,
+    },
+    /// Who the runners are.
+    Runners {
+        /// Those whose names come after this one.
+        after: Option<RunnerName>,
+    },
+}
+
+/// What is told of it.
+#[derive(Debug)]
+pub enum Told {
+    /// How much there is to do, and what each of the commits waits for; none for one that is not queued any more.
+    Overview(Overview, Vec<Option<WaitsFor>>),
+    /// At most [`RUNNERS_MAX`] runners, in order of their names, and whether there are others after them.
+    Runners(Vec<RunnerLine>, bool),
 }
 
 /// What came with an event. It is for the disk: the scheduler does not look into it.
@@ -44,14 +84,26 @@ pub enum Enclosed {
 /// What the engine owns.
 #[derive(Debug)]
 pub struct Engine {
+    /// How the scheduler is to decide.
+    pub config: pontus_scheduler::Config,
+    /// Which results are kept.
+    pub keep: Keep,
     /// Decides.
     pub scheduler: Scheduler,
     /// Remembers.
     pub store: Store,
+    /// Where the database is.
+    pub folder: Arc<Folder>,
     /// Tells the time.
     pub clock: Clock,
     /// Publishes.
     pub publisher: Sender<Job>,
+    /// Rises when something has changed.
+    pub tide: Arc<Tide>,
+    /// What keeps it from its work.
+    pub trouble: Option<Trouble>,
+    /// The same for sessions: whether there is any.
+    pub in_trouble: Arc<AtomicBool>,
     /// Who hears answers.
     pub mailboxes: BTreeMap<SessionId, Sender<Answer>>,
 }
@@ -65,22 +117,41 @@ impl Engine {
         loop {
             let batch = self.wait(messages);
             let stop = batch.iter().any(|message| matches!(message, Message::Stop));
-            let effects = self.step(batch)?;
-            self.store.commit()?;
-            effects.into_iter().try_for_each(|effects| self.act(effects))?;
+            if !self.disk_is_ready()? {
+                self.refuse(batch);
+            } else if let Err(error) = self.work(batch) {
+                if !exit::is_full(&error) {
+                    return Err(error);
+                }
+                let cause = error.root_cause();
+                log::error!(
+                    "the disk takes nothing: {cause}; nothing is acknowledged until it does"
+                );
+                self.start_over(Trouble::Full)?;
+            }
             if stop {
                 return Ok(());
             }
         }
     }
 
+    /// Decides, remembers, and acts, in this order.
+    fn work(&mut self, batch: Vec<Message>) -> Result<()> {
+        let effects = self.step(batch)?;
+        self.store.commit()?;
+        let changed = !effects.is_empty();
+        effects.into_iter().try_for_each(|effects| self.act(effects))?;
+        if changed {
+            self.tide.rise();
+        }
+        Ok(())
+    }
+
     /// What has arrived; empty when a deadline came first.
     fn wait(&self, messages: &Receiver<Message>) -> Vec<Message> {
-        let first = match self.scheduler.next_deadline() {
-            Some(deadline) => messages.recv_timeout(self.clock.until(deadline)),
-            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match first {
+        let due = self.scheduler.next_deadline().filter(|_| self.trouble.is_none());
+        let left = due.map_or(DISK_CHECK, |due| self.clock.until(due).min(DISK_CHECK));
+        match messages.recv_timeout(left) {
             Ok(first) => {
                 std::iter::once(first).chain(messages.try_iter()).take(BATCH_MAX).collect()
             }
@@ -99,6 +170,10 @@ impl Engine {
                     self.mailboxes.insert(session, mailbox);
                 }
                 Message::Happened(event, enclosed) => left.push(self.step_one(event, &enclosed)?),
+                Message::Asked(question, answer) => {
+                    // Whoever asked may have left.
+                    answer.send(self.tell(question)).ok();
+                }
                 Message::Stop => {}
             }
         }
@@ -113,6 +188,7 @@ impl Engine {
         if let Event::Ended { session, .. } = event {
             self.mailboxes.remove(&session);
         }
+        let event = self.with_what_the_disk_knows(event)?;
         let (records, left): (Vec<_>, Vec<_>) = self
             .scheduler
             .step(self.clock.now(), event)
@@ -126,7 +202,32 @@ impl Engine {
         Ok(left)
     }
 
-    /// Does what is left of one step, in its order: `recorded` is said when the result is there.
+    /// The scheduler does not keep what is decided, so a retry brings it along.
+    fn with_what_the_disk_knows(&self, event: Event) -> Result<Event> {
+        let Event::Retried { session, commit, .. } = event else { return Ok(event) };
+        let stored = self.store.stored_one(commit).context(DiskFailed)?;
+        Ok(Event::Retried { session, commit, stored })
+    }
+
+    fn tell(&self, question: Question) -> Told {
+        match question {
+            Question::Overview { queued } => {
+                let waits_for = |commit| self.scheduler.waits_for(commit).map(translate::waits_for);
+                let waits = queued.into_iter().map(waits_for).collect();
+                Told::Overview(self.scheduler.overview(), waits)
+            }
+            Question::Runners { after } => {
+                let is_asked_for = |view: &RunnerView| Some(&view.runner) > after.as_ref();
+                let mut views = self.scheduler.runners().filter(is_asked_for);
+                let (now, wall) = (self.clock.now(), wall_ms());
+                let line = |view| translate::runner_line(view, now, wall);
+                let lines = views.by_ref().take(RUNNERS_MAX).map(line).collect();
+                Told::Runners(lines, views.next().is_some())
+            }
+        }
+    }
+
+    /// Does what is left of one step, in its order: that a verdict is there is said when its result is.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
         let mut job: Option<Job> = None;
         for effect in effects {
@@ -135,8 +236,11 @@ impl Engine {
                     let facts = self.store.facts(commit).context(DiskFailed)?;
                     self.publish(job.replace(Job { facts, answers: Vec::new() }));
                 }
-                Effect::Say(session, Answer::Recorded) => {
-                    self.say(session, Answer::Recorded, job.as_mut());
+                Effect::Say(
+                    session,
+                    answer @ (Answer::Recorded | Answer::Decided | Answer::Done),
+                ) => {
+                    self.say(session, answer, job.as_mut());
                 }
                 Effect::Say(session, answer) => self.say(session, answer, None),
                 Effect::Remember(_) => unreachable!("remembered in step_one"),
@@ -176,6 +280,9 @@ fn log_record(record: &Record) {
         Record::GivenBack { commit, attempt } => {
             log::info!("{commit}: attempt {attempt} was given back");
         }
-        Record::Decided { .. } | Record::Retried { .. } | Record::Paused(_) => {}
+        Record::Retried { commit, .. } => log::info!("{commit}: queued again at a user's word"),
+        Record::Paused(true) => log::info!("paused: no commit is handed out"),
+        Record::Paused(false) => log::info!("resumed"),
+        Record::Decided { .. } => {}
     }
 }

@@ -108,8 +108,8 @@ fn code_of_answer(error: &ClientError) -> u8 {
     }
 }
 
-/// Whether the disk was full already when we started.
-fn is_full(error: &anyhow::Error) -> bool {
+/// Whether the disk has no room, which may change.
+pub fn is_full(error: &anyhow::Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);

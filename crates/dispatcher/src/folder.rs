@@ -1,19 +1,32 @@
 //! The results folder: what lies where in it, and that only one dispatcher works there.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use pontus_proto::{Attempt, CommitId};
+
+/// Another dispatcher is at work in the folder.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use {folder}: the dispatcher with process id {holder} is at work there")]
+pub struct Held {
+    folder: String,
+    holder: String,
+}
 
 /// The paths in a results folder that this process has locked.
 #[derive(Debug)]
 pub struct Folder {
     results: PathBuf,
     /// Held for as long as the process lives; the kernel lets it go however that ends.
-    _lock: File,
+    lock: Mutex<File>,
 }
+
+/// How much has to fit on the disk before it counts as having room again: many batches of the database.
+const ROOM_BYTES: usize = 1024 * 1024;
 
 impl Folder {
     /// Makes what is missing of the folder, and locks it.
@@ -21,12 +34,42 @@ impl Folder {
     /// # Errors
     /// Where it cannot be made, or where another dispatcher is at work there; then its process id is named.
     pub fn open(results: &Path) -> Result<Folder> {
-        let hidden = results.join(".pontus");
-        let output = hidden.join("output");
-        fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
+        let lock = make(results)?;
         let results =
             results.canonicalize().with_context(|| format!("cannot find {}", results.display()))?;
-        Ok(Folder { _lock: lock(&hidden.join("lock"))?, results })
+        Ok(Folder { lock: Mutex::new(lock), results })
+    }
+
+    /// Makes it anew, and locks it, after somebody has removed it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn remake(&self) -> Result<()> {
+        let lock = make(&self.results)?;
+        // Nobody can have panicked in the middle of an assignment.
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
+        Ok(())
+    }
+
+    /// Whether the lock that we hold is still the one that another dispatcher would ask for.
+    pub fn is_ours(&self) -> bool {
+        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner).metadata();
+        let there = fs::metadata(self.hidden().join("lock"));
+        let identity = |found: &fs::Metadata| (found.dev(), found.ino());
+        matches!((held, there), (Ok(held), Ok(there)) if identity(&held) == identity(&there))
+    }
+
+    /// Whether the disk takes something again. What it took is given back.
+    pub fn has_room(&self) -> bool {
+        let path = self.hidden().join("room");
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&path)?;
+            file.write_all(&vec![0; ROOM_BYTES])?;
+            file.sync_all()
+        };
+        let has_room = write().is_ok();
+        fs::remove_file(&path).ok();
+        has_room
     }
 
     /// The folder that users look into.
@@ -64,6 +107,14 @@ impl Folder {
     }
 }
 
+/// Makes what is missing, and locks it.
+fn make(results: &Path) -> Result<File> {
+    let hidden = results.join(".pontus");
+    let output = hidden.join("output");
+    fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
+    lock(&hidden.join("lock"))
+}
+
 fn lock(path: &Path) -> Result<File> {
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
     let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
@@ -72,11 +123,8 @@ fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             file.read_to_string(&mut holder).ok();
-            bail!(
-                "cannot use {}: the dispatcher with process id {} is at work there",
-                path.parent().unwrap_or(path).display(),
-                holder.trim()
-            );
+            let folder = path.parent().unwrap_or(path).display().to_string();
+            return Err(Held { folder, holder: holder.trim().to_owned() }.into());
         }
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));

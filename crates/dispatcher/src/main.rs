@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
+mod board;
 mod client;
 mod clock;
 mod config;
@@ -13,12 +14,16 @@ mod exit;
 mod folder;
 mod generate;
 mod listener;
+mod look;
 mod output;
 mod publisher;
+mod repair;
 mod results;
+mod retention;
 mod serve;
 mod session;
 mod store;
+mod tide;
 mod translate;
 
 use std::process::ExitCode;

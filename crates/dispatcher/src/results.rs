@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use pontus_proto::{
@@ -10,6 +12,12 @@ use pontus_proto::{
 
 use crate::clock;
 use crate::folder::Folder;
+
+/// The longest header: the longest names, and as many skipped commits as may be named.
+const HEADER_BYTES_MAX: u64 = 256 * 1024;
+
+/// The longest last line: a reason, and the counts.
+const LAST_LINE_BYTES_MAX: u64 = 4 * 1024;
 
 /// All that a result file says of a commit, except its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +32,12 @@ pub struct Facts {
     pub skipped: Vec<CommitId>,
     /// How many older ones it stands for beside those.
     pub skipped_unnamed: u64,
-    /// The attempt that decided it, or the last that was lost.
+    /// The attempt that decided it, or the last; 0 where there was none.
     pub attempt: Attempt,
-    /// Who ran it.
-    pub runner: RunnerName,
+    /// Who ran it, if anybody did.
+    pub runner: Option<RunnerName>,
     /// When it began, in milliseconds since 1970.
-    pub started_ms: i64,
+    pub started_ms: Option<i64>,
     /// How much it printed; `None` where no report says so, then whatever has arrived is shown.
     pub output_bytes: Option<u64>,
     /// What came of it.
@@ -40,6 +48,8 @@ pub struct Facts {
     pub counts: Counts,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// When it was decided, in milliseconds since 1970.
+    pub decided_ms: i64,
 }
 
 /// Writes the result file, durably, and gives it its name. Whatever had that name before, a planted link included, is
@@ -54,6 +64,20 @@ pub fn publish(folder: &Folder, facts: &Facts) -> io::Result<()> {
     compose(facts, output.as_mut(), &mut file)?;
     file.sync_all()?;
     fs::rename(&unfinished, folder.result(facts.commit))
+}
+
+/// Whether the result that is there says what `facts` say.
+pub fn is_of(folder: &Folder, facts: &Facts) -> bool {
+    let (header, last_line) = (header(facts), last_line(facts));
+    let mut read = vec![0; header.len()];
+    let Ok(mut file) = File::open(folder.result(facts.commit)) else { return false };
+    let begins = file.read_exact(&mut read).is_ok() && read == header.as_bytes();
+    let ending = format!("{last_line}\n");
+    let mut read = vec![0; ending.len()];
+    let ends = file.seek(SeekFrom::End(-(ending.len() as i64))).is_ok()
+        && file.read_exact(&mut read).is_ok()
+        && read == ending.as_bytes();
+    begins && ends
 }
 
 /// Makes the names of published results durable.
@@ -89,6 +113,27 @@ fn open_output(folder: &Folder, facts: &Facts) -> io::Result<Option<File>> {
     }
 }
 
+/// Where the output stands in a result's file: behind the header, before the last line.
+///
+/// # Errors
+/// What the file system says.
+pub fn output_range(file: &File) -> io::Result<Range<u64>> {
+    let bytes = file.metadata()?.len();
+    let read = |from: u64, most: u64| {
+        let mut part = vec![0; most.min(bytes - from) as usize];
+        file.read_exact_at(&mut part, from).map(|()| part)
+    };
+    // No line of the header is empty, so the first empty line ends it.
+    let header = read(0, HEADER_BYTES_MAX)?;
+    let start =
+        header.windows(2).position(|pair| pair == b"\n\n").map_or(bytes, |at| at as u64 + 2);
+    let from = bytes.saturating_sub(LAST_LINE_BYTES_MAX);
+    let tail = read(from, LAST_LINE_BYTES_MAX)?;
+    let before = tail[..tail.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n');
+    // The last line stands behind an empty one, which is none of the output.
+    Ok(start..before.map_or(start, |at| (from + at as u64).max(start)))
+}
+
 fn compose(facts: &Facts, output: Option<&mut File>, to: &mut File) -> io::Result<()> {
     to.write_all(header(facts).as_bytes())?;
     let written = match output {
@@ -122,11 +167,10 @@ fn copy_output(from: &mut File, bytes_max: u64, to: &mut File) -> io::Result<u64
 fn header(facts: &Facts) -> String {
     let branch = facts.branch.as_ref().map(|branch| ("branch", branch.to_string()));
     let first = [("commit", facts.commit.to_string()), ("project", facts.project.to_string())];
-    let then = [
-        ("runner", facts.runner.to_string()),
-        ("attempt", facts.attempt.to_string()),
-        ("started", clock::shown(facts.started_ms)),
-    ];
+    let runner = facts.runner.as_ref().map(|runner| ("runner", runner.to_string()));
+    let attempt = runner.as_ref().map(|_| ("attempt", facts.attempt.to_string()));
+    let started = facts.started_ms.map(|ms| ("started", clock::shown(ms)));
+    let then = runner.into_iter().chain(attempt).chain(started);
     let unnamed = (facts.skipped_unnamed > 0)
         .then(|| ("skipped", format!("{} older commits, not named", facts.skipped_unnamed)));
     let skipped = facts.skipped.iter().map(|commit| ("skipped", commit.to_string()));
@@ -163,13 +207,14 @@ pub(crate) mod tests {
             skipped: vec!["cd".repeat(20).parse().unwrap()],
             skipped_unnamed: 8_999,
             attempt: Attempt(2),
-            runner: "oak/1".parse().unwrap(),
-            started_ms: 1_795_356_843_000,
+            runner: Some("oak/1".parse().unwrap()),
+            started_ms: Some(1_795_356_843_000),
             output_bytes: Some(0),
             verdict: Verdict::Failed,
             reason: None,
             counts: Counts { passed: 14, failed: 1, skipped: 0 },
             duration_ms: 3_412,
+            decided_ms: 1_795_356_846_500,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The dispatcher from its start to its end: who is started in which order, and how all of it stops.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,19 +11,22 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use log::info;
-use pontus_proto::{Attempt, CommitId};
-use pontus_scheduler::{Scheduler, Stored, StoredState};
+use pontus_scheduler::Scheduler;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, Message};
 use crate::folder::Folder;
 use crate::listener;
-use crate::publisher::{self, Job};
+use crate::publisher;
+use crate::repair;
+use crate::retention::Retention;
 use crate::session::Shared;
 use crate::store::Store;
+use crate::tide::Tide;
 
 /// How long the last answers may take at the end. Their peers are waiting for them, so it is far less in practice.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -40,21 +43,41 @@ pub fn serve(config: Config) -> Result<()> {
     let (events, messages) = channel();
     stop_on_signals(events.clone())?;
 
+    let retention = Retention::of(config.keep, store.decided()?);
     let (publisher, jobs) = channel();
     let publishing = thread::Builder::new().name("publisher".to_owned()).spawn({
         let folder = Arc::clone(&folder);
-        move || publisher::run(&folder, &jobs)
+        move || publisher::run(&folder, &jobs, retention)
     })?;
-    repair(&folder, &store, &stored, &publisher)?;
+    repair::repair(&folder, &store, &stored, config.keep, &publisher)?;
 
     let clock = Clock::new();
-    let scheduler = Scheduler::restore(config.scheduler, stored, false, clock.now());
-    let engine = Engine { scheduler, store, clock, publisher, mailboxes: BTreeMap::new() };
+    let paused = store.is_paused()?;
+    let scheduler = Scheduler::restore(config.scheduler, stored, paused, clock.now());
+    let tide = Arc::new(Tide::default());
+    let mailboxes = BTreeMap::new();
+    let in_trouble = Arc::new(AtomicBool::new(false));
+    let engine = Engine {
+        config: config.scheduler,
+        keep: config.keep,
+        scheduler,
+        store,
+        folder: Arc::clone(&folder),
+        clock,
+        publisher,
+        tide: Arc::clone(&tide),
+        trouble: None,
+        in_trouble: Arc::clone(&in_trouble),
+        mailboxes,
+    };
 
     let gate = Arc::new(Gate::default());
     let shared = Arc::new(Shared {
         folder,
         gate: Arc::clone(&gate),
+        tide: Arc::clone(&tide),
+        board: Board::default(),
+        in_trouble,
         lease_ms: config.scheduler.lease_ms,
         attempt_timeout_ms: config.attempt_timeout_ms,
     });
@@ -67,6 +90,7 @@ pub fn serve(config: Config) -> Result<()> {
     let ended = engine.run(&messages);
     // Whoever waits for an answer now hears that we are leaving.
     drop(messages);
+    tide.close();
     publishing.join().expect("a panic there ends the process");
     gate.wait_until_empty(LAST_ANSWERS);
     ended
@@ -92,56 +116,6 @@ fn stop_on_signals(events: Sender<Message>) -> Result<()> {
         }
     })?;
     Ok(())
-}
-
-/// Brings the results folder to what the database says: a verdict without its file gets it, and output that belongs to nothing
-/// any more is removed. A file that is there is whole, so it is never written again.
-fn repair(
-    folder: &Folder,
-    store: &Store,
-    stored: &[Stored],
-    publisher: &Sender<Job>,
-) -> Result<()> {
-    let results = results_there(folder)?;
-    let mut wanted = BTreeSet::new();
-    for commit in stored {
-        match commit.state {
-            StoredState::Done { .. } if !results.contains(&commit.commit) => {
-                let facts = store.facts(commit.commit)?;
-                wanted.insert((commit.commit, facts.attempt));
-                let job = Job { facts, answers: Vec::new() };
-                publisher.send(job).expect("the publisher was just started");
-            }
-            StoredState::Running { .. } => {
-                wanted.insert((commit.commit, Attempt(commit.attempts)));
-            }
-            _ => {}
-        }
-    }
-    for (commit, attempt) in outputs_there(folder)? {
-        if !wanted.contains(&(commit, attempt)) {
-            fs::remove_file(folder.output(commit, attempt)).ok();
-        }
-    }
-    Ok(())
-}
-
-fn results_there(folder: &Folder) -> Result<BTreeSet<CommitId>> {
-    let path = folder.results();
-    let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let is_file = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
-    let files = entries.flatten().filter(is_file);
-    Ok(files.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
-}
-
-fn outputs_there(folder: &Folder) -> Result<Vec<(CommitId, Attempt)>> {
-    let path = folder.outputs();
-    let entries = fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let parse = |name: &str| {
-        let (commit, attempt) = name.split_once('.')?;
-        Some((commit.parse().ok()?, Attempt(attempt.parse().ok()?)))
-    };
-    Ok(entries.flatten().filter_map(|entry| parse(entry.file_name().to_str()?)).collect())
 }
 
 /// Counts the requests that are being answered, so that the end can wait for the last of them.

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,14 @@ use pontus_proto::{
 };
 use pontus_scheduler::{Answer, Event, SessionId};
 
+use crate::board::Board;
 use crate::engine::{Enclosed, Message};
 use crate::folder::Folder;
+use crate::look::Look;
 use crate::output::Output;
 use crate::serve::Gate;
-use crate::translate::{self, Context, refusal};
+use crate::tide::Tide;
+use crate::translate::{self, Context, Subject, refusal};
 
 /// How long a peer may take to hear our last word.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -31,6 +35,12 @@ pub struct Shared {
     pub folder: Arc<Folder>,
     /// Counts the requests that are being answered.
     pub gate: Arc<Gate>,
+    /// Rises when something has changed that somebody may follow.
+    pub tide: Arc<Tide>,
+    /// How far the running tests have come.
+    pub board: Board,
+    /// Whether the engine can do nothing for want of a disk.
+    pub in_trouble: Arc<AtomicBool>,
     /// How long a lease is, in milliseconds.
     pub lease_ms: u64,
     /// How long an attempt may take, in milliseconds.
@@ -46,13 +56,22 @@ struct Session<'a> {
     answers: Receiver<Answer>,
     shared: &'a Shared,
     /// The attempt that the scheduler last said is this session's, and its output.
-    held: Option<Held>,
+    held: Option<Held<'a>>,
+    /// Answers what changes nothing.
+    look: Look<'a>,
 }
 
-struct Held {
+struct Held<'a> {
+    board: &'a Board,
     commit: CommitId,
     attempt: Attempt,
     output: Output,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.board.clear(self.commit, self.attempt);
+    }
 }
 
 /// Whether the conversation goes on.
@@ -72,7 +91,8 @@ pub fn serve(id: SessionId, connection: Connection, engine: Sender<Message>, sha
     debug!("session {} is {role:?}", id.0);
     // Said also when this thread panics: a session that is gone must not hold a commit.
     let mut farewell = Farewell { id, engine: engine.clone(), unheard: false };
-    let mut session = Session { id, role, connection, engine, answers, shared, held: None };
+    let look = Look::new(shared, engine.clone());
+    let mut session = Session { id, role, connection, engine, answers, shared, held: None, look };
     let (unheard, last_word) = session.talk();
     farewell.unheard = unheard;
     let connection = session.connection;
@@ -122,7 +142,7 @@ fn greet(mut connection: Connection) -> Option<(Connection, Role)> {
     }
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
     /// Answers one line after the other. Returns whether an assignment could not be delivered, and what is to be said last.
     fn talk(&mut self) -> (bool, Option<Reply>) {
         loop {
@@ -146,46 +166,58 @@ impl Session<'_> {
     }
 
     fn answer(&mut self, request: Request) -> (Reply, Then) {
-        if self.role == Role::Runner
-            && let Request::Output { commit, attempt, offset, data } = request
-        {
-            return (self.take_output(commit, attempt, offset, &data), Then::GoOn);
+        if let Some(reply) = self.answer_here(&request) {
+            return (reply, Then::GoOn);
         }
-        if self.role == Role::Runner
-            && let Request::Report { commit, attempt, ref report } = request
-            && let Some(missing) = self.missing_output(commit, attempt, report)
-        {
-            return (missing, Then::GoOn);
-        }
-        let about = translate::attempt_of(&request);
-        let is_about_runner = matches!(request, Request::Drain { .. });
+        let subject = Subject::of(&request);
         let (event, enclosed) = match translate::event(self.id, self.role, request) {
             Ok(translated) => translated,
             Err(reply) => return (reply, Then::GoOn),
         };
         match self.ask(event, enclosed) {
-            Some(answer) => self.heard(answer, about, is_about_runner),
-            None => (refusal(Code::Stopping, "the dispatcher is leaving"), Then::End),
+            Some(answer) => self.heard(answer, subject),
+            None => (self.no_answer(), Then::End),
         }
     }
 
-    /// Asks the engine. `None` when it has stopped.
+    /// What the engine need not hear of.
+    fn answer_here(&mut self, request: &Request) -> Option<Reply> {
+        match (self.role, request) {
+            (Role::Runner, Request::Output { commit, attempt, offset, data }) => {
+                Some(self.take_output(*commit, *attempt, *offset, data))
+            }
+            (Role::Runner, Request::Report { commit, attempt, report }) => {
+                self.missing_output(*commit, *attempt, report)
+            }
+            (Role::Client, request) => self.look.answer(request),
+            _ => None,
+        }
+    }
+
+    /// What is said where the engine says nothing.
+    fn no_answer(&self) -> Reply {
+        if self.shared.in_trouble.load(Ordering::Relaxed) {
+            refusal(Code::StorageFull, "the dispatcher's disk takes nothing; try again later")
+        } else {
+            refusal(Code::Stopping, "the dispatcher is leaving")
+        }
+    }
+
+    /// Asks the engine. `None` when it has stopped, or has no disk.
     fn ask(&self, event: Event, enclosed: Enclosed) -> Option<Answer> {
         self.engine.send(Message::Happened(event, enclosed)).ok()?;
         self.answers.recv().ok()
     }
 
     /// Draws the conclusions of an answer for this session, and puts it into the words of the wire.
-    fn heard(
-        &mut self,
-        answer: Answer,
-        about: Option<(CommitId, Attempt)>,
-        is_about_runner: bool,
-    ) -> (Reply, Then) {
+    fn heard(&mut self, answer: Answer, subject: Subject) -> (Reply, Then) {
+        if let (Answer::Decided | Answer::Idle, Subject::Watched(commit)) = (&answer, &subject) {
+            return (self.look.waited(*commit), Then::GoOn);
+        }
         let then = if answer == Answer::Replaced { Then::End } else { Then::GoOn };
-        let holds = match &answer {
-            Answer::Assigned { commit, attempt, .. } => Some((*commit, *attempt)),
-            Answer::Kept => about,
+        let holds = match (&answer, &subject) {
+            (Answer::Assigned { commit, attempt, .. }, _) => Some((*commit, *attempt)),
+            (Answer::Kept, Subject::Attempt(commit, attempt, _)) => Some((*commit, *attempt)),
             _ => None,
         };
         if let Err(error) = self.hold(holds) {
@@ -198,8 +230,13 @@ impl Session<'_> {
             lease_ms: self.shared.lease_ms,
             attempt_timeout_ms: self.shared.attempt_timeout_ms,
             output_bytes: self.held.as_ref().map_or(0, |held| held.output.bytes()),
-            is_about_runner,
+            is_about_runner: subject == Subject::Runner,
         };
+        if let (Answer::Kept, Subject::Attempt(commit, attempt, Some(progress))) =
+            (&answer, subject)
+        {
+            self.shared.board.post(commit, attempt, progress);
+        }
         (translate::reply(answer, &context), then)
     }
 
@@ -211,14 +248,14 @@ impl Session<'_> {
         self.held = match attempt {
             Some((commit, attempt)) => {
                 let output = Output::open(&self.shared.folder.output(commit, attempt))?;
-                Some(Held { commit, attempt, output })
+                Some(Held { commit, attempt, output, board: &self.shared.board })
             }
             None => None,
         };
         Ok(())
     }
 
-    fn held(&mut self, commit: CommitId, attempt: Attempt) -> Option<&mut Held> {
+    fn held(&mut self, commit: CommitId, attempt: Attempt) -> Option<&mut Held<'a>> {
         self.held.as_mut().filter(|held| (held.commit, held.attempt) == (commit, attempt))
     }
 
@@ -231,7 +268,11 @@ impl Session<'_> {
     ) -> Reply {
         let Some(held) = self.held(commit, attempt) else { return not_held() };
         match held.output.put(offset, &data.0) {
-            Ok(()) => Reply::Kept { output_bytes: held.output.bytes() },
+            Ok(()) => {
+                let output_bytes = held.output.bytes();
+                self.shared.tide.rise();
+                Reply::Kept { output_bytes }
+            }
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
                 refusal(Code::Malformed, "more output than an attempt may have")
             }

@@ -1,9 +1,13 @@
 //! What the dispatcher remembers, in SQLite. One thread owns it; all that has arrived goes into one transaction.
 
 mod read;
+mod reader;
 mod write;
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +15,7 @@ use pontus_scheduler::Record;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
+pub use self::reader::{Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
 
@@ -28,6 +33,9 @@ const BUSY: Duration = Duration::from_secs(5);
 pub struct Store {
     database: Connection,
     in_transaction: bool,
+    path: PathBuf,
+    /// Device and inode of the file that is open.
+    identity: (u64, u64),
 }
 
 impl Store {
@@ -36,14 +44,49 @@ impl Store {
     /// # Errors
     /// Where it cannot be read, is not ours, is newer than this program, or does not promise to be durable.
     pub fn open(path: &Path) -> Result<Store> {
-        let database = open(path).with_context(|| format!("cannot use {}", path.display()))?;
-        Ok(Store { database, in_transaction: false })
+        let open = || -> Result<Store> {
+            let database = open(path)?;
+            let (path, identity) = (path.to_owned(), identity(path)?);
+            Ok(Store { database, in_transaction: false, path, identity })
+        };
+        open().with_context(|| format!("cannot use {}", path.display()))
+    }
+
+    /// Whether the open file is still the one that the next start would find.
+    pub fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+
+    /// Writes all that was committed to a new file, be the open one removed or not, and goes on with that.
+    ///
+    /// # Errors
+    /// Where there is a file already, or it cannot be written.
+    pub fn written_to(&self, path: &Path) -> Result<Store> {
+        // What a removed database leaves beside it would be taken for the new one's.
+        for suffix in ["-wal", "-shm"] {
+            let mut beside = path.as_os_str().to_owned();
+            beside.push(suffix);
+            fs::remove_file(beside).ok();
+        }
+        let target = path.to_str().context("the path is not UTF-8")?;
+        self.database.execute("VACUUM INTO ?1", [target])?;
+        let store = Store::open(path)?;
+        File::open(path)?.sync_all()?;
+        File::open(path.parent().unwrap_or(path))?.sync_all()?;
+        Ok(store)
+    }
+
+    /// Forgets what was remembered since the last commit.
+    pub fn roll_back(&mut self) {
+        self.in_transaction = false;
+        // SQLite may have done so by itself.
+        self.database.execute_batch("ROLLBACK").ok();
     }
 
     /// Adds a fact to the open transaction. `enclosed` is what came with the event, `now_ms` the time of day.
     ///
     /// # Errors
-    /// Where the disk fails; the process must not go on then.
+    /// Where the disk fails. Unless it is only full, the process must not go on then.
     pub fn remember(&mut self, record: &Record, enclosed: &Enclosed, now_ms: i64) -> Result<()> {
         self.begin().and_then(|()| self.write(record, enclosed, now_ms)).context(DiskFailed)
     }
@@ -51,7 +94,7 @@ impl Store {
     /// Makes all that was remembered durable.
     ///
     /// # Errors
-    /// Where the disk fails; the process must not go on then.
+    /// Where the disk fails. Unless it is only full, the process must not go on then.
     pub fn commit(&mut self) -> Result<()> {
         if std::mem::take(&mut self.in_transaction) {
             self.database.execute_batch("COMMIT").context(DiskFailed)?;
@@ -66,6 +109,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn open(path: &Path) -> Result<Connection> {

@@ -1,8 +1,8 @@
 //! Between the words on the wire and the scheduler's: two small translations, each total.
 
 use pontus_proto::limits::PROTOCOL;
-use pontus_proto::{Attempt, Code, CommitId, Reply, Request, Role};
-use pontus_scheduler::{Answer, Event, SessionId, Submission};
+use pontus_proto::{Attempt, Code, CommitId, Progress, Reply, Request, Role, RunnerLine, WaitsFor};
+use pontus_scheduler::{Answer, Event, RunnerView, SessionId, Submission, Time};
 
 use crate::engine::Enclosed;
 
@@ -10,6 +10,9 @@ use crate::engine::Enclosed;
 /// nothing to it: the session deals with them.
 pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event, Enclosed), Reply> {
     match (role, request) {
+        (Role::Client, ref request) if let Some(event) = client_event(session, request) => {
+            Ok((event, Enclosed::Nothing))
+        }
         (Role::Observer | Role::Client, Request::Submit(enclosed)) => {
             let submission = Submission {
                 commit: enclosed.commit,
@@ -34,25 +37,21 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
         (Role::Runner, Request::GiveBack { commit, attempt }) => {
             Ok((Event::GaveBack { session, commit, attempt }, Enclosed::Nothing))
         }
-        (Role::Client, request) => {
-            let refuse = |request| refusal(Code::Unexpected, unexpected(role, &request));
-            client_event(session, request).map(|event| (event, Enclosed::Nothing)).map_err(refuse)
-        }
         (role, request) => Err(refusal(Code::Unexpected, unexpected(role, &request))),
     }
 }
 
-/// What a client wants done; the request itself where it wants nothing that the scheduler does.
-fn client_event(session: SessionId, request: Request) -> Result<Event, Request> {
-    Ok(match request {
-        Request::Wait { commit, wait_ms: _ } => Event::Watched { session, commit },
+/// What a client wants done; none where the scheduler has nothing to do with it.
+fn client_event(session: SessionId, request: &Request) -> Option<Event> {
+    Some(match *request {
+        Request::Wait { commit, wait_ms } => Event::Watched { session, commit, wait_ms },
         // The engine adds what the disk knows of it.
         Request::Retry { commit } => Event::Retried { session, commit, stored: None },
         Request::Cancel { commit } => Event::Cancelled { session, commit },
-        Request::Drain { runner } => Event::Drained { session, runner },
+        Request::Drain { ref runner } => Event::Drained { session, runner: runner.clone() },
         Request::Pause {} => Event::Paused { session, paused: true },
         Request::Resume {} => Event::Paused { session, paused: false },
-        request => return Err(request),
+        _ => return None,
     })
 }
 
@@ -99,14 +98,59 @@ pub struct Context {
     pub is_about_runner: bool,
 }
 
-/// Which attempt a request is about.
-pub fn attempt_of(request: &Request) -> Option<(CommitId, Attempt)> {
-    match request {
-        Request::Beat { commit, attempt, .. }
-        | Request::Output { commit, attempt, .. }
-        | Request::Report { commit, attempt, .. }
-        | Request::GiveBack { commit, attempt } => Some((*commit, *attempt)),
-        _ => None,
+/// What a queued commit waits for.
+pub fn waits_for(waits_for: pontus_scheduler::WaitsFor) -> WaitsFor {
+    match waits_for {
+        pontus_scheduler::WaitsFor::Resume => WaitsFor::Resume,
+        pontus_scheduler::WaitsFor::Runner => WaitsFor::Runner,
+        pontus_scheduler::WaitsFor::Labels => WaitsFor::Labels,
+        pontus_scheduler::WaitsFor::Turn => WaitsFor::Turn,
+    }
+}
+
+/// A runner as clients are told of it, `now` and at the time of day `wall_ms`.
+pub fn runner_line(view: RunnerView, now: Time, wall_ms: i64) -> RunnerLine {
+    let ago_ms = |time: Time| now.0.saturating_sub(time.0);
+    let since_ms = |time| wall_ms.saturating_sub_unsigned(ago_ms(time));
+    RunnerLine {
+        runner: view.runner,
+        project: view.project,
+        labels: view.labels,
+        testing: view.testing.map(|(commit, _)| commit),
+        since_ms: view.testing.map(|(_, since)| since_ms(since)),
+        last_heard_ms: ago_ms(view.heard),
+        connected: view.is_connected,
+        draining: view.is_draining,
+    }
+}
+
+/// What a request is about, as far as its session draws conclusions from the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// An attempt, and how far it has come.
+    Attempt(CommitId, Attempt, Option<Progress>),
+    /// A commit whose verdict is waited for.
+    Watched(CommitId),
+    /// A runner.
+    Runner,
+    /// Nothing of these.
+    Other,
+}
+
+impl Subject {
+    /// What `request` is about.
+    pub fn of(request: &Request) -> Subject {
+        match request {
+            Request::Beat { commit, attempt, progress } => {
+                Subject::Attempt(*commit, *attempt, progress.clone())
+            }
+            Request::Output { commit, attempt, .. }
+            | Request::Report { commit, attempt, .. }
+            | Request::GiveBack { commit, attempt } => Subject::Attempt(*commit, *attempt, None),
+            Request::Wait { commit, .. } => Subject::Watched(*commit),
+            Request::Drain { .. } => Subject::Runner,
+            _ => Subject::Other,
+        }
     }
 }
 

@@ -54,6 +54,9 @@ pub const PREFIX_DIGITS_MIN: usize = 4;
 /// Commits of one `status`. With the longest names they still fit into a line.
 pub const STATUS_COMMITS_MAX: usize = 500;
 
+/// Runners of one answer to `runners`. With the longest names and labels they still fit into a line.
+pub const RUNNERS_MAX: usize = 50;
+
 /// Attempts of a commit that are shown: the newest.
 pub const ATTEMPTS_SHOWN_MAX: usize = 500;
 

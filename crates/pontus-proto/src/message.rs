@@ -210,7 +210,7 @@ pub enum Reply {
     Status(Status),
     /// To `runners`.
     Runners {
-        /// In order of their names, as many as fit into a line.
+        /// In order of their names, at most [`RUNNERS_MAX`](crate::limits::RUNNERS_MAX).
         runners: Vec<RunnerLine>,
         /// Whether there are others after the last of these.
         more: bool,

@@ -99,6 +99,8 @@ pub enum Event {
         session: SessionId,
         /// Which commit.
         commit: CommitId,
+        /// For how long, in milliseconds, at most; [`Config::poll_ms`](crate::Config::poll_ms) bounds it too.
+        wait_ms: u64,
     },
     /// A connection ended. Nothing more comes from it, and nothing may be said to it.
     Ended {
@@ -109,6 +111,27 @@ pub enum Event {
     },
     /// A deadline has come.
     Ticked,
+}
+
+impl Event {
+    /// Who speaks, or has ended.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Submitted { session, .. }
+            | Event::Registered { session, .. }
+            | Event::Ready { session }
+            | Event::Beat { session, .. }
+            | Event::Reported { session, .. }
+            | Event::GaveBack { session, .. }
+            | Event::Cancelled { session, .. }
+            | Event::Retried { session, .. }
+            | Event::Drained { session, .. }
+            | Event::Paused { session, .. }
+            | Event::Watched { session, .. }
+            | Event::Ended { session, .. } => Some(*session),
+            Event::Ticked => None,
+        }
+    }
 }
 
 /// A commit that an observer hands in.

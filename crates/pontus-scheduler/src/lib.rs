@@ -15,6 +15,7 @@ mod restore;
 mod scheduler;
 mod timers;
 mod view;
+mod watch;
 
 pub use config::{Config, Policy, SessionId, Time};
 pub use event::{Answer, Effect, Event, Record, Submission, Why};

@@ -4,7 +4,8 @@
 use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, Label, ProjectName, RunnerName};
 
 use crate::config::{Config, Time};
-use crate::scheduler::Scheduler;
+use crate::queue::Labels;
+use crate::scheduler::{Commit, Decided, Runner, Scheduler};
 
 /// What the disk knows of one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,5 +62,55 @@ impl Scheduler {
             scheduler.restore_one(stored, now);
         }
         scheduler
+    }
+
+    fn restore_one(&mut self, stored: Stored, now: Time) {
+        let Stored { commit: id, place, attempts, state, .. } = stored;
+        self.next_place = self.next_place.max(place + 1);
+        if let StoredState::Done { reported } = state {
+            self.decided.insert(id, Decided { attempts, reported });
+            return;
+        }
+        let commit = Commit {
+            project: stored.project.clone(),
+            branch: stored.branch,
+            labels: stored.labels.into_iter().collect(),
+            place,
+            attempts,
+            lost: stored.lost,
+            is_retried: stored.is_retried,
+            lease: None,
+        };
+        self.commits.insert(id, commit);
+        match state {
+            StoredState::Running { runner, instance } => {
+                self.restore_runner(runner, instance.clone(), stored.project, id, now);
+                self.lend(now, id, instance);
+            }
+            _ => self.enqueue(id),
+        }
+    }
+
+    /// Its runner comes back by the name that it had. What else it says of itself it will say again.
+    fn restore_runner(
+        &mut self,
+        name: RunnerName,
+        instance: InstanceId,
+        project: ProjectName,
+        testing: CommitId,
+        now: Time,
+    ) {
+        self.names.insert(name.clone(), instance.clone());
+        let runner = Runner {
+            name,
+            project,
+            labels: Labels::new(),
+            session: None,
+            testing: Some(testing),
+            waiting: None,
+            heard: now,
+            is_draining: false,
+        };
+        self.runners.insert(instance, runner);
     }
 }

@@ -11,6 +11,8 @@ use crate::config::{SessionId, Time};
 pub(crate) enum Timer {
     /// A runner that is ready wants an answer.
     Poll(SessionId),
+    /// A client that waits for a verdict wants an answer.
+    Watch(SessionId),
     /// A running commit's lease ends.
     Lease(CommitId),
 }

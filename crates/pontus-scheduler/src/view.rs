@@ -4,7 +4,7 @@
 use pontus_proto::{CommitId, Label, ProjectName, RunnerName};
 
 use crate::config::Time;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Runner, Scheduler};
 
 /// Everything in four numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub struct RunnerView {
 pub enum WaitsFor {
     /// Commits have to be handed out again.
     Resume,
-    /// A runner of its project has to come: there is none.
+    /// A runner of its project has to come: there is none that stays.
     Runner,
-    /// A runner of its project with its labels has to come: none has them all.
+    /// A runner of its project with its labels has to come: none that stays has them all.
     Labels,
     /// Its turn has to come: all that could take it are busy.
     Turn,
@@ -56,25 +56,40 @@ impl Scheduler {
     pub fn overview(&self) -> Overview {
         let running = self.runners.values().filter(|runner| runner.testing.is_some()).count();
         let (runners, queued) = (self.runners.len(), self.commits.len() - running);
-        Overview { queued, running, runners, paused: self.paused }
+        Overview { queued, running, runners, paused: self.is_paused }
     }
 
     /// Every runner, in the order of names.
     pub fn runners(&self) -> impl Iterator<Item = RunnerView> {
-        self.runners.values().map(|runner| RunnerView {
-            runner: runner.name.clone(),
-            project: runner.project.clone(),
-            labels: Vec::new(),
-            testing: None,
-            heard: self.stepped,
-            is_connected: runner.session.is_some(),
-            is_draining: false,
+        self.names.values().filter_map(|instance| self.runners.get(instance)).map(|runner| {
+            RunnerView {
+                runner: runner.name.clone(),
+                project: runner.project.clone(),
+                labels: runner.labels.iter().cloned().collect(),
+                testing: runner.testing.and_then(|commit| self.tested_since(commit)),
+                heard: runner.heard,
+                is_connected: runner.session.is_some(),
+                is_draining: runner.is_draining,
+            }
         })
+    }
+
+    fn tested_since(&self, id: CommitId) -> Option<(CommitId, Time)> {
+        self.commits.get(&id)?.lease.as_ref().map(|lease| (id, lease.since))
     }
 
     /// What a queued commit waits for; `None` for one that is not queued.
     pub fn waits_for(&self, commit: CommitId) -> Option<WaitsFor> {
-        self.commits.get(&commit).filter(|commit| commit.lease.is_none())?;
-        Some(WaitsFor::Turn)
+        let commit = self.commits.get(&commit).filter(|commit| commit.lease.is_none())?;
+        if self.is_paused {
+            return Some(WaitsFor::Resume);
+        }
+        let stays = |runner: &&Runner| runner.project == commit.project && !runner.is_draining;
+        let mut runners = self.runners.values().filter(stays).peekable();
+        if runners.peek().is_none() {
+            return Some(WaitsFor::Runner);
+        }
+        let fits = runners.any(|runner| commit.labels.is_subset(&runner.labels));
+        Some(if fits { WaitsFor::Turn } else { WaitsFor::Labels })
     }
 }

@@ -3,13 +3,22 @@
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use pontus_proto::{Attempt, CommitId, Counts, InvalidId, Verdict};
+use pontus_proto::{Attempt, CommitId, Counts, InvalidId, Label, Verdict};
 use pontus_scheduler::{Stored, StoredState};
-use rusqlite::Row;
 use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Store;
 use crate::results::Facts;
+
+/// The columns that [`stored`] reads. The attempt is the one that runs, the verdict the one that holds.
+const STORED: &str = "\
+    SELECT c.id, c.project, c.branch, c.place, c.attempts, c.lost, c.state, a.runner, a.instance, \
+           v.attempt, v.reported, c.labels, c.retries \
+    FROM commits c \
+    LEFT JOIN attempts a \
+      ON c.state = 'running' AND a.commit_id = c.id AND a.attempt = c.attempts \
+    LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries";
 
 impl Store {
     /// What the scheduler goes on from.
@@ -17,16 +26,40 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub fn stored(&self) -> Result<Vec<Stored>> {
-        let sql = "SELECT c.id, c.project, c.branch, c.place, c.attempts, c.lost, c.state, \
-                          a.runner, a.instance, v.attempt, v.reported \
-                   FROM commits c \
-                   LEFT JOIN attempts a \
-                     ON c.state = 'running' AND a.commit_id = c.id AND a.attempt = c.attempts \
-                   LEFT JOIN verdicts v ON v.commit_id = c.id \
-                   ORDER BY c.place";
-        let mut query = self.database.prepare(sql)?;
+        let mut query = self.database.prepare(&format!("{STORED} ORDER BY c.place"))?;
         let rows = query.query_map([], stored)?;
         rows.collect::<rusqlite::Result<_>>().context("cannot read the queue")
+    }
+
+    /// The same of one commit; none where it is unknown.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn stored_one(&self, commit: CommitId) -> Result<Option<Stored>> {
+        let mut query = self.database.prepare_cached(&format!("{STORED} WHERE c.id = ?1"))?;
+        let found = query.query_row([commit.to_string()], stored).optional();
+        found.with_context(|| format!("cannot read {commit}"))
+    }
+
+    /// When each commit that is done got the verdict that holds, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn decided(&self) -> Result<Vec<(CommitId, i64)>> {
+        let sql = "SELECT v.commit_id, v.decided_ms FROM commits c \
+                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries";
+        let mut query = self.database.prepare(sql)?;
+        let rows = query.query_map([], |row| Ok((checked(row, 0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot read the verdicts")
+    }
+
+    /// Whether a user wants nothing handed out.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn is_paused(&self) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM settings WHERE name = 'paused')";
+        self.database.query_row(sql, [], |row| row.get(0)).context("cannot read the settings")
     }
 
     /// What a commit's result file says.
@@ -36,24 +69,25 @@ impl Store {
     pub fn facts(&self, commit: CommitId) -> Result<Facts> {
         let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
                           v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
-                          c.skipped_unnamed \
+                          c.skipped_unnamed, v.decided_ms \
                    FROM commits c \
-                   JOIN verdicts v ON v.commit_id = c.id \
-                   JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
+                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
+                   LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
                    WHERE c.id = ?1";
         let mut query = self.database.prepare_cached(sql)?;
         let found = query.query_row([commit.to_string()], |row| facts(commit, row));
         let mut facts = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
-        facts.skipped = self.skipped(commit)?;
+        facts.skipped = skipped(&self.database, commit)?;
         Ok(facts)
     }
+}
 
-    fn skipped(&self, commit: CommitId) -> Result<Vec<CommitId>> {
-        let sql = "SELECT skipped_id FROM skipped_commits WHERE commit_id = ?1 ORDER BY position";
-        let mut query = self.database.prepare_cached(sql)?;
-        let rows = query.query_map([commit.to_string()], |row| checked(row, 0))?;
-        rows.collect::<rusqlite::Result<_>>().context("cannot read what a commit stands for")
-    }
+/// What a commit stands for, oldest first.
+pub(super) fn skipped(database: &Connection, commit: CommitId) -> Result<Vec<CommitId>> {
+    let sql = "SELECT skipped_id FROM skipped_commits WHERE commit_id = ?1 ORDER BY position";
+    let mut query = database.prepare_cached(sql)?;
+    let rows = query.query_map([commit.to_string()], |row| checked(row, 0))?;
+    rows.collect::<rusqlite::Result<_>>().context("cannot read what a commit stands for")
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
@@ -69,13 +103,19 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         commit: checked(row, 0)?,
         project: checked(row, 1)?,
         branch: checked_option(row, 2)?,
-        labels: Vec::new(),
-        is_retried: false,
+        labels: labels(row, 11)?,
+        is_retried: row.get::<_, u32>(12)? > 0,
         place: row.get(3)?,
         attempts: row.get(4)?,
         lost: row.get(5)?,
         state,
     })
+}
+
+/// Labels as they were stored, a line each.
+pub(super) fn labels(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Label>> {
+    let text: String = row.get(column)?;
+    text.lines().map(|line| parsed(line, column)).collect()
 }
 
 fn facts(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
@@ -86,31 +126,38 @@ fn facts(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
         skipped: Vec::new(),
         skipped_unnamed: row.get(12)?,
         attempt: Attempt(row.get(2)?),
-        runner: checked(row, 3)?,
+        runner: checked_option(row, 3)?,
         started_ms: row.get(4)?,
         output_bytes: row.get(5)?,
         verdict: verdict(&row.get::<_, String>(6)?),
         reason: row.get(7)?,
         counts: Counts { passed: row.get(8)?, failed: row.get(9)?, skipped: row.get(10)? },
         duration_ms: row.get(11)?,
+        decided_ms: row.get(13)?,
     })
 }
 
 /// The table itself allows no other words.
-fn verdict(word: &str) -> Verdict {
+pub(super) fn verdict(word: &str) -> Verdict {
     use Verdict::{Cancelled, Error, Failed, Passed, TimedOut};
     let all = [Passed, Failed, TimedOut, Cancelled];
     all.into_iter().find(|verdict| verdict.word() == word).unwrap_or(Error)
 }
 
-fn checked<T: FromStr<Err = InvalidId>>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
+pub(super) fn checked<T: FromStr<Err = InvalidId>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    parsed(&row.get::<_, String>(column)?, column)
+}
+
+fn parsed<T: FromStr<Err = InvalidId>>(text: &str, column: usize) -> rusqlite::Result<T> {
     text.parse().map_err(|error: InvalidId| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
     })
 }
 
-fn checked_option<T: FromStr<Err = InvalidId>>(
+pub(super) fn checked_option<T: FromStr<Err = InvalidId>>(
     row: &Row<'_>,
     column: usize,
 ) -> rusqlite::Result<Option<T>> {

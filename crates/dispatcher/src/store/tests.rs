@@ -146,8 +146,8 @@ fn a_verdict_has_all_that_its_result_says() {
     let facts = store.facts(commit()).unwrap();
     assert_eq!((facts.skipped.len(), facts.skipped_unnamed), (2, 3));
     assert!(facts.skipped[0].to_string().starts_with("01"), "oldest first, as handed in");
-    assert_eq!(facts.runner.as_str(), "oak/1");
-    assert_eq!((facts.attempt, facts.started_ms), (Attempt(1), 1_000));
+    assert_eq!(facts.runner.unwrap().as_str(), "oak/1");
+    assert_eq!((facts.attempt, facts.started_ms), (Attempt(1), Some(1_000)));
     assert_eq!((facts.verdict, facts.reason.as_deref()), (Verdict::Failed, Some("because")));
     assert_eq!(facts.counts, report().counts);
     assert_eq!(facts.output_bytes, Some(17));

@@ -1,6 +1,7 @@
 //! From records to rows.
 
-use pontus_proto::{Attempt, CommitId, Counts, Report, Submission, Verdict};
+use pontus_proto::limits::SKIPPED_MAX;
+use pontus_proto::{Attempt, CommitId, Counts, Label, Report, Submission, Verdict};
 use pontus_scheduler::{Record, Why};
 use rusqlite::{named_params, params};
 
@@ -53,7 +54,15 @@ impl Store {
                     [commit.to_string()],
                 )
             }
-            Record::Retried { .. } | Record::Paused(_) => unreachable!("nobody asks for it yet"),
+            Record::Retried { commit, place } => self.execute(
+                "UPDATE commits SET state = 'queued', place = ?2, lost = 0, retries = retries + 1 \
+                 WHERE id = ?1",
+                params![commit.to_string(), place],
+            ),
+            Record::Paused(true) => {
+                self.execute("INSERT OR IGNORE INTO settings (name) VALUES ('paused')", [])
+            }
+            Record::Paused(false) => self.execute("DELETE FROM settings WHERE name = 'paused'", []),
             Record::Decided { commit, attempt, why } => {
                 self.write_verdict(*commit, *attempt, *why, enclosed, now_ms)
             }
@@ -69,9 +78,9 @@ impl Store {
         let about = submission.about.as_ref();
         self.execute(
             "INSERT INTO commits (id, project, branch, place, state, submitted_ms, previous, \
-                                  tree, subject, author, committed_ms, skipped_unnamed) \
-             VALUES (:id, :project, :branch, :place, 'queued', :submitted_ms, :previous, :tree, \
-                     :subject, :author, :committed_ms, :skipped_unnamed)",
+                                  labels, tree, subject, author, committed_ms, skipped_unnamed) \
+             VALUES (:id, :project, :branch, :place, 'queued', :submitted_ms, :previous, \
+                     :labels, :tree, :subject, :author, :committed_ms, :skipped_unnamed)",
             named_params! {
                 ":id": submission.commit.to_string(),
                 ":project": submission.project.as_str(),
@@ -79,6 +88,7 @@ impl Store {
                 ":place": place,
                 ":submitted_ms": now_ms,
                 ":previous": submission.previous.map(|commit| commit.to_string()),
+                ":labels": lines(&submission.labels),
                 ":tree": about.map(|about| about.tree.to_string()),
                 ":subject": about.and_then(|about| Some(about.subject.as_ref()?.as_str())),
                 ":author": about.and_then(|about| Some(about.author.as_ref()?.as_str())),
@@ -106,27 +116,38 @@ impl Store {
         enclosed: &Enclosed,
         now_ms: i64,
     ) -> rusqlite::Result<()> {
-        let lost;
+        let ours;
         let report = match why {
             Why::Report => {
-                self.end_attempt(commit, attempt, "reported", now_ms)?;
                 let Enclosed::Report(report) = enclosed else {
                     unreachable!("the engine passes on the report that the event came with")
                 };
+                self.end_attempt(commit, attempt, "reported", now_ms)?;
+                self.write_times(commit, attempt, report)?;
                 report
             }
-            Why::Cancelled | Why::GaveWay(_) => unreachable!("nobody asks for it yet"),
             Why::RunnersLost(count) => {
-                lost = runners_lost(count);
-                &lost
+                ours = said(Verdict::Error, runners_lost(count));
+                &ours
+            }
+            Why::Cancelled => {
+                self.end_attempt(commit, attempt, "cancelled", now_ms)?;
+                ours = said(Verdict::Cancelled, "at a user's word".to_owned());
+                &ours
+            }
+            Why::GaveWay(newer) => {
+                self.add_skipped(newer, commit)?;
+                ours = said(Verdict::Cancelled, format!("gave way to {newer}"));
+                &ours
             }
         };
         self.execute("UPDATE commits SET state = 'done' WHERE id = ?1", [commit.to_string()])?;
         self.execute(
-            "INSERT INTO verdicts (commit_id, attempt, reported, verdict, reason, passed, failed, \
-                                   skipped, duration_ms, output_bytes, decided_ms) \
-             VALUES (:commit, :attempt, :reported, :verdict, :reason, :passed, :failed, \
-                     :skipped, :duration_ms, :output_bytes, :decided_ms)",
+            "INSERT INTO verdicts (commit_id, number, attempt, reported, verdict, reason, passed, \
+                                   failed, skipped, duration_ms, output_bytes, decided_ms) \
+             SELECT id, retries, :attempt, :reported, :verdict, :reason, :passed, \
+                    :failed, :skipped, :duration_ms, :output_bytes, :decided_ms \
+             FROM commits WHERE id = :commit",
             named_params! {
                 ":commit": commit.to_string(),
                 ":attempt": attempt.0,
@@ -142,6 +163,43 @@ impl Store {
             },
         )?;
         self.write_units(commit, attempt, report)
+    }
+
+    fn write_times(
+        &self,
+        commit: CommitId,
+        attempt: Attempt,
+        report: &Report,
+    ) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE attempts SET checked_out_ms = ?3, first_output_ms = ?4 \
+             WHERE commit_id = ?1 AND attempt = ?2",
+            params![
+                commit.to_string(),
+                attempt.0,
+                report.checked_out_ms.map(stored_number),
+                report.first_output_ms.map(stored_number)
+            ],
+        )
+    }
+
+    /// Names one more commit that `newer` stands for: an older one than those that its observer named. Over the limit it is
+    /// only counted.
+    fn add_skipped(&self, newer: CommitId, older: CommitId) -> rusqlite::Result<()> {
+        let sql = "SELECT count(*) FROM skipped_commits WHERE commit_id = ?1";
+        let named: usize =
+            self.database.prepare_cached(sql)?.query_row([newer.to_string()], |row| row.get(0))?;
+        if named >= SKIPPED_MAX {
+            return self.execute(
+                "UPDATE commits SET skipped_unnamed = skipped_unnamed + 1 WHERE id = ?1",
+                [newer.to_string()],
+            );
+        }
+        self.execute(
+            "INSERT INTO skipped_commits (commit_id, position, skipped_id) \
+             SELECT ?1, coalesce(min(position), 0) - 1, ?2 FROM skipped_commits WHERE commit_id = ?1",
+            params![newer.to_string(), older.to_string()],
+        )
     }
 
     fn write_units(
@@ -196,7 +254,8 @@ impl Store {
         now_ms: i64,
     ) -> rusqlite::Result<()> {
         self.execute(
-            "UPDATE attempts SET ended_ms = ?3, fate = ?4 WHERE commit_id = ?1 AND attempt = ?2",
+            "UPDATE attempts SET ended_ms = ?3, fate = ?4 \
+             WHERE commit_id = ?1 AND attempt = ?2 AND ended_ms IS NULL",
             params![commit.to_string(), attempt.0, now_ms, fate],
         )
     }
@@ -206,11 +265,11 @@ impl Store {
     }
 }
 
-/// What is said of a commit whose runners were all lost.
-fn runners_lost(count: u32) -> Report {
+/// The report of a verdict that is ours, not a runner's.
+fn said(verdict: Verdict, reason: String) -> Report {
     Report {
-        verdict: Verdict::Error,
-        reason: Some(format!("runners lost: {count} attempts, none was reported")),
+        verdict,
+        reason: Some(reason),
         counts: Counts::default(),
         duration_ms: 0,
         checked_out_ms: None,
@@ -218,6 +277,15 @@ fn runners_lost(count: u32) -> Report {
         output_bytes: 0,
         units: Vec::new(),
     }
+}
+
+fn runners_lost(count: u32) -> String {
+    format!("runners lost: {count} attempts, none was reported")
+}
+
+/// Labels as they are stored: they have no control characters, so a newline parts them.
+fn lines(labels: &[Label]) -> String {
+    labels.iter().map(Label::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// SQLite's integers have a sign.

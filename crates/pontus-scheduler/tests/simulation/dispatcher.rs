@@ -26,7 +26,7 @@ pub enum Deed {
     Say {
         session: SessionId,
         answer: Answer,
-        question: Question,
+        question: Box<Question>,
     },
 }
 
@@ -175,6 +175,7 @@ impl Dispatcher {
                 Effect::Say(to, answer) => {
                     let session = readdressed.map_or(to, |found| found.back(to, &answer));
                     let question = self.check.answers(stage.now, &self.disk, session, &answer)?;
+                    let question = Box::new(question);
                     consequences.deeds.push(Deed::Say { session, answer, question });
                 }
             }

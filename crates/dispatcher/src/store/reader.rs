@@ -1,0 +1,294 @@
+//! Looks into the database from a session's own thread, over a connection that only reads: whoever asks keeps nobody
+//! waiting, and sees what is on disk.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use pontus_proto::limits::ATTEMPTS_SHOWN_MAX;
+use pontus_proto::{
+    About, Attempt, AttemptLine, CaseOutcome, CaseReport, CommitId, CommitLine, CommitPrefix,
+    Counts, Decided, Fate, Outcome, ProjectName, Shown, State, Submission, UnitReport, Verdict,
+};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use super::BUSY;
+use super::read::{checked, checked_option, labels, skipped, verdict};
+
+/// From so many of a project's newest verdicts its usual duration is taken.
+const USUAL_OF: u32 = 20;
+
+/// What `show` and `status` call a verdict's columns.
+const DECIDED: &str = "v.verdict, v.reason, v.attempt, v.passed, v.failed, v.skipped, \
+                       v.duration_ms, v.decided_ms";
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub struct Reader {
+    database: Connection,
+}
+
+/// Where a commit stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is doing.
+    pub state: State,
+    /// Its verdict, once it is done.
+    pub verdict: Option<Verdict>,
+    /// Its newest attempt; the one that decided it, once it is done; 0 where there was none.
+    pub attempt: Attempt,
+}
+
+impl Reader {
+    /// Opens the database that a [`Store`](super::Store) has open.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn open(path: &Path) -> Result<Reader> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || {
+            let database = Connection::open_with_flags(path, flags)?;
+            database.busy_timeout(BUSY).map(|()| Reader { database })
+        };
+        open().with_context(|| format!("cannot look into {}", path.display()))
+    }
+
+    /// The commits that begin with these digits, at most two of them.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn find(&self, prefix: &CommitPrefix) -> Result<Vec<CommitId>> {
+        // No digit comes after f.
+        let sql = "SELECT id FROM commits WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows = query.query_map([prefix.as_str()], |row| checked(row, 0))?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot look for a commit")
+    }
+
+    /// The newest commits, newest first.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn newest(&self, count: u32) -> Result<Vec<CommitLine>> {
+        let sql = "SELECT c.id, c.project, c.branch, c.state, v.verdict FROM commits c \
+                   LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
+                   ORDER BY c.place DESC LIMIT ?1";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows = query.query_map([count], commit_line)?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot list commits")
+    }
+
+    /// Where a commit stands; none where it is unknown.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn standing(&self, commit: CommitId) -> Result<Option<Standing>> {
+        let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts) FROM commits c \
+                   LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
+                   WHERE c.id = ?1";
+        let mut query = self.database.prepare_cached(sql)?;
+        let standing = |row: &Row<'_>| {
+            let verdict = verdict_option(row, 1)?;
+            Ok(Standing { state: state(row, 0)?, verdict, attempt: Attempt(row.get(2)?) })
+        };
+        let found = query.query_row([commit.to_string()], standing).optional();
+        found.with_context(|| format!("cannot read {commit}"))
+    }
+
+    /// All that is known of a commit, except its units and its output, and what the scheduler alone knows; none where it is
+    /// unknown.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn shown(&self, commit: CommitId) -> Result<Option<Shown>> {
+        let sql = "SELECT project, branch, previous, skipped_unnamed, labels, tree, subject, \
+                          author, committed_ms, submitted_ms, state FROM commits WHERE id = ?1";
+        let mut query = self.database.prepare_cached(sql)?;
+        let found = query.query_row([commit.to_string()], |row| shown(commit, row)).optional();
+        let Some(mut shown) = found.with_context(|| format!("cannot read {commit}"))? else {
+            return Ok(None);
+        };
+        shown.submission.skipped = skipped(&self.database, commit)?;
+        shown.decided = self.decided(commit)?;
+        shown.attempts = self.attempts(commit)?;
+        shown.usual_ms = self.usual_ms(&shown.submission.project)?;
+        Ok(Some(shown))
+    }
+
+    /// How the units of an attempt ended, in the order in which they ran.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn units(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<UnitReport>> {
+        let sql = "SELECT unit, outcome, exit, duration_ms, passed, failed, skipped FROM units \
+                   WHERE commit_id = ?1 AND attempt = ?2 ORDER BY position";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows = query.query_map(params![commit.to_string(), attempt.0], unit)?;
+        let mut units: Vec<UnitReport> =
+            rows.collect::<rusqlite::Result<_>>().context("cannot read units")?;
+        for (position, case) in self.cases(commit, attempt)? {
+            if let Some(unit) = units.get_mut(position) {
+                unit.cases.push(case);
+            }
+        }
+        Ok(units)
+    }
+
+    /// The cases of an attempt, each with its unit's position.
+    fn cases(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<(usize, CaseReport)>> {
+        let sql = "SELECT unit, name, outcome, duration_ms FROM cases \
+                   WHERE commit_id = ?1 AND attempt = ?2 ORDER BY unit, position";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows = query.query_map(params![commit.to_string(), attempt.0], case)?;
+        rows.collect::<rusqlite::Result<_>>().context("cannot read cases")
+    }
+
+    fn decided(&self, commit: CommitId) -> Result<Option<Decided>> {
+        let sql = format!(
+            "SELECT {DECIDED} FROM commits c \
+             JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries WHERE c.id = ?1"
+        );
+        let mut query = self.database.prepare_cached(&sql)?;
+        query.query_row([commit.to_string()], decided).optional().context("cannot read a verdict")
+    }
+
+    fn attempts(&self, commit: CommitId) -> Result<Vec<AttemptLine>> {
+        let sql = "SELECT a.attempt, a.runner, a.fate, v.verdict, a.started_ms, a.checked_out_ms, \
+                          a.first_output_ms, a.ended_ms FROM attempts a \
+                   LEFT JOIN verdicts v ON v.commit_id = a.commit_id AND v.attempt = a.attempt \
+                                       AND v.reported \
+                   WHERE a.commit_id = ?1 ORDER BY a.attempt DESC LIMIT ?2";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows =
+            query.query_map(params![commit.to_string(), ATTEMPTS_SHOWN_MAX], attempt_line)?;
+        let mut attempts: Vec<_> =
+            rows.collect::<rusqlite::Result<_>>().context("cannot read attempts")?;
+        attempts.reverse();
+        Ok(attempts)
+    }
+
+    /// The middle of what the project's newest commits took.
+    fn usual_ms(&self, project: &ProjectName) -> Result<Option<u64>> {
+        let sql = "SELECT v.duration_ms FROM commits c \
+                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries AND v.reported \
+                   WHERE c.project = ?1 ORDER BY c.place DESC LIMIT ?2";
+        let mut query = self.database.prepare_cached(sql)?;
+        let rows = query.query_map(params![project.as_str(), USUAL_OF], |row| row.get(0))?;
+        let mut durations: Vec<u64> =
+            rows.collect::<rusqlite::Result<_>>().context("cannot read durations")?;
+        durations.sort_unstable();
+        Ok(durations.get(durations.len() / 2).copied())
+    }
+}
+
+fn commit_line(row: &Row<'_>) -> rusqlite::Result<CommitLine> {
+    Ok(CommitLine {
+        commit: checked(row, 0)?,
+        project: checked(row, 1)?,
+        branch: checked_option(row, 2)?,
+        state: state(row, 3)?,
+        verdict: verdict_option(row, 4)?,
+        waits_for: None,
+    })
+}
+
+fn shown(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Shown> {
+    let submission = Submission {
+        commit,
+        project: checked(row, 0)?,
+        branch: checked_option(row, 1)?,
+        previous: checked_option(row, 2)?,
+        skipped: Vec::new(),
+        skipped_unnamed: row.get(3)?,
+        labels: labels(row, 4)?,
+        about: about(row)?,
+    };
+    Ok(Shown {
+        submission,
+        submitted_ms: row.get(9)?,
+        state: state(row, 10)?,
+        waits_for: None,
+        decided: None,
+        attempts: Vec::new(),
+        usual_ms: None,
+    })
+}
+
+fn about(row: &Row<'_>) -> rusqlite::Result<Option<About>> {
+    let (Some(tree), Some(committed_ms)) = (checked_option(row, 5)?, row.get(8)?) else {
+        return Ok(None);
+    };
+    let (subject, author) = (checked_option(row, 6)?, checked_option(row, 7)?);
+    Ok(Some(About { tree, subject, author, committed_ms }))
+}
+
+fn decided(row: &Row<'_>) -> rusqlite::Result<Decided> {
+    Ok(Decided {
+        verdict: verdict(&row.get::<_, String>(0)?),
+        reason: row.get(1)?,
+        attempt: Attempt(row.get(2)?),
+        counts: counts(row, 3)?,
+        duration_ms: row.get(6)?,
+        decided_ms: row.get(7)?,
+    })
+}
+
+fn attempt_line(row: &Row<'_>) -> rusqlite::Result<AttemptLine> {
+    Ok(AttemptLine {
+        attempt: Attempt(row.get(0)?),
+        runner: checked(row, 1)?,
+        fate: row.get::<_, Option<String>>(2)?.and_then(|word| fate(&word)),
+        verdict: verdict_option(row, 3)?,
+        started_ms: row.get(4)?,
+        checked_out_ms: row.get(5)?,
+        first_output_ms: row.get(6)?,
+        ended_ms: row.get(7)?,
+    })
+}
+
+fn unit(row: &Row<'_>) -> rusqlite::Result<UnitReport> {
+    Ok(UnitReport {
+        unit: checked(row, 0)?,
+        outcome: outcome(&row.get::<_, String>(1)?),
+        exit: row.get(2)?,
+        duration_ms: row.get(3)?,
+        counts: counts(row, 4)?,
+        cases: Vec::new(),
+    })
+}
+
+fn case(row: &Row<'_>) -> rusqlite::Result<(usize, CaseReport)> {
+    let outcome = case_outcome(&row.get::<_, String>(2)?);
+    Ok((row.get(0)?, CaseReport { name: checked(row, 1)?, outcome, duration_ms: row.get(3)? }))
+}
+
+fn counts(row: &Row<'_>, first: usize) -> rusqlite::Result<Counts> {
+    let count = |column| row.get(first + column);
+    Ok(Counts { passed: count(0)?, failed: count(1)?, skipped: count(2)? })
+}
+
+/// The table itself allows no other words.
+fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<State> {
+    let word: String = row.get(column)?;
+    let all = [State::Queued, State::Running];
+    Ok(all.into_iter().find(|state| state.word() == word).unwrap_or(State::Done))
+}
+
+fn verdict_option(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Verdict>> {
+    Ok(row.get::<_, Option<String>>(column)?.map(|word| verdict(&word)))
+}
+
+fn fate(word: &str) -> Option<Fate> {
+    let all = [Fate::Reported, Fate::Lost, Fate::GivenBack, Fate::Cancelled];
+    all.into_iter().find(|fate| fate.word() == word)
+}
+
+fn outcome(word: &str) -> Outcome {
+    use Outcome::{Error, Failed, Passed, Skipped, TimedOut};
+    let all = [Passed, Failed, Skipped, TimedOut];
+    all.into_iter().find(|outcome| outcome.word() == word).unwrap_or(Error)
+}
+
+fn case_outcome(word: &str) -> CaseOutcome {
+    let all = [CaseOutcome::Passed, CaseOutcome::Skipped];
+    all.into_iter().find(|outcome| outcome.word() == word).unwrap_or(CaseOutcome::Failed)
+}

@@ -1,0 +1,96 @@
+//! A commit's way: queued, running, perhaps queued again, decided.
+
+use pontus_proto::{Attempt, CommitId};
+
+use super::{Decided, Effects, Scheduler};
+use crate::config::{SessionId, Time};
+use crate::event::{Answer, Effect, Record, Why};
+
+impl Scheduler {
+    /// Queues a commit, at its place. Whoever waits for one like it is given it.
+    pub(super) fn queue(&mut self, now: Time, id: CommitId, out: &mut Effects) {
+        self.enqueue(id);
+        let runner = self.queues.runner_for(&self.commits[&id]);
+        if let Some(session) = runner.filter(|_| !self.is_paused) {
+            self.assign(now, id, session, out);
+        }
+    }
+
+    pub(crate) fn enqueue(&mut self, id: CommitId) {
+        self.queues.add_commit(id, &self.commits[&id]);
+    }
+
+    /// Gives a runner that waits the oldest commit that it may take, if there is one.
+    pub(super) fn serve(&mut self, now: Time, session: SessionId, out: &mut Effects) {
+        let runner = self.sessions.get(&session).and_then(|instance| self.runners.get(instance));
+        let commit = runner.and_then(|runner| self.queues.commit_for(runner));
+        if let Some(id) = commit.filter(|_| !self.is_paused) {
+            self.assign(now, id, session, out);
+        }
+    }
+
+    fn assign(&mut self, now: Time, id: CommitId, session: SessionId, out: &mut Effects) {
+        self.stop_waiting(session);
+        self.queues.remove_commit(id, &self.commits[&id]);
+        let holder = self.sessions[&session].clone();
+        let runner = self.runners.get_mut(&holder).expect("a session belongs to a runner");
+        runner.testing = Some(id);
+        let name = runner.name.clone();
+        let commit = self.commits.get_mut(&id).expect("a queued commit is known");
+        commit.attempts += 1;
+        let attempt = Attempt(commit.attempts);
+        self.lend(now, id, holder.clone());
+        out.push(Effect::Remember(Record::Assigned {
+            commit: id,
+            attempt,
+            runner: name,
+            instance: holder,
+        }));
+        out.push(self.say_assigned(session, id));
+    }
+
+    pub(super) fn say_assigned(&self, session: SessionId, id: CommitId) -> Effect {
+        let commit = &self.commits[&id];
+        let attempt = Attempt(commit.attempts);
+        Effect::Say(
+            session,
+            Answer::Assigned { commit: id, attempt, branch: commit.branch.clone() },
+        )
+    }
+
+    /// A lease is over.
+    pub(super) fn lose(&mut self, now: Time, id: CommitId, out: &mut Effects) {
+        let attempt = self.end_lease(id);
+        out.push(Effect::Remember(Record::Lost { commit: id, attempt }));
+        let commit = self.commits.get_mut(&id).expect("a lease belongs to a commit");
+        commit.lost += 1;
+        let lost = commit.lost;
+        if lost >= self.config.attempts_max {
+            self.decide(id, Why::RunnersLost(lost), out);
+        } else {
+            self.queue(now, id, out);
+        }
+    }
+
+    /// Takes a commit from its runner, unharmed. Whoever does so queues it again.
+    pub(super) fn take_back(&mut self, commit: CommitId, out: &mut Effects) {
+        let attempt = self.end_lease(commit);
+        out.push(Effect::Remember(Record::GivenBack { commit, attempt }));
+    }
+
+    /// A commit gets its verdict, whether it is queued or running, and all who wait for that hear of it.
+    pub(super) fn decide(&mut self, id: CommitId, why: Why, out: &mut Effects) {
+        let attempt = self.end_lease(id);
+        if let Some(commit) = self.commits.remove(&id) {
+            self.queues.remove_commit(id, &commit);
+        }
+        let reported = (why == Why::Report).then_some(attempt);
+        self.decided.insert(id, Decided { attempts: attempt.0, reported });
+        out.push(Effect::Remember(Record::Decided { commit: id, attempt, why }));
+        out.push(Effect::Publish(id));
+        for session in self.watches.of(id) {
+            self.stop_watching(session);
+            out.push(Effect::Say(session, Answer::Decided));
+        }
+    }
+}
