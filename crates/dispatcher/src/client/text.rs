@@ -11,6 +11,7 @@ use super::json::attempt_of;
 use super::screen::{HEAD, Paint, of_outcome, of_verdict};
 use super::table::{Cell, plain, styled, table};
 use crate::clock;
+use crate::results::because;
 
 /// All that is known of a commit. The last line is that of its result; before there is a verdict, what it waits for.
 pub fn show(shown: &Shown, units: &[UnitReport], paint: Paint) -> String {
@@ -139,14 +140,8 @@ fn last_line(shown: &Shown, paint: Paint) -> String {
 /// The verdict as the last line of the commit's result has it.
 pub fn verdict_line(decided: &Decided, paint: Paint) -> String {
     let Decided { verdict, reason, counts, duration_ms, .. } = decided;
-    let counted =
-        format!("{} in {}", counted(*counts), seconds(Duration::from_millis(*duration_ms)));
-    let said = match reason {
-        Some(reason) if *counts == Counts::default() => escaped(reason),
-        Some(reason) => format!("{}; {counted}", escaped(reason)),
-        None => counted,
-    };
-    format!("verdict: {}: {said}\n", paint.paint(of_verdict(*verdict), verdict.word()))
+    let because = escaped(&because(reason.as_deref(), *counts, *duration_ms));
+    format!("verdict: {}: {because}\n", paint.paint(of_verdict(*verdict), verdict.word()))
 }
 
 /// Why a commit is not running yet.
