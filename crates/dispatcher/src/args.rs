@@ -7,11 +7,36 @@ use clap::Parser;
 use pontus_proto::limits::VERSION;
 use pontus_proto::parse_duration;
 
+use crate::client::Command;
+use crate::generate::Document;
+
+/// What `--help` says last.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, or passed; 1 failed or timed_out; 2 usage; 3 error or cancelled; 4 no such commit; 5 dispatcher \
+unreachable or refused us; 70 a bug; 74 the disk failed us; 124 wait ran out of time. Only wait answers with the verdict's.";
+
 /// Keeps the queue of commits and their verdicts: observers hand commits in, runners test them, and each ends as a file
-/// in the results folder.
+/// in the results folder. Without a subcommand it serves; subcommands ask one that does
 #[derive(Debug, Parser)]
-#[command(name = "dispatcher", version = VERSION)]
+#[command(name = "dispatcher", version = VERSION, after_help = EXIT_CODES)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What to ask a dispatcher that serves.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+
+    /// Print the completions of a shell, or the manual, and exit
+    #[arg(long, value_name = "WHAT", exclusive = true)]
+    pub generate: Option<Document>,
+}
+
+/// How to serve.
+#[derive(Debug, Parser)]
+pub struct ServeArgs {
     /// The address to listen on. Only loopback for now: there is no token yet that would keep strangers out
     #[arg(long, env = "PONTUS_HOST", default_value = "localhost")]
     pub host: String,

@@ -39,6 +39,12 @@ pub fn shown(wall_ms: i64) -> String {
     timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// The time of day as programs read it: `2026-11-22T14:14:03.250Z`.
+pub fn exact(wall_ms: i64) -> String {
+    let timestamp = Timestamp::from_millisecond(wall_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    timestamp.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +52,8 @@ mod tests {
     #[test]
     fn times_are_shown_in_utc() {
         assert_eq!(shown(1_795_356_843_999), "2026-11-22T14:14:03Z");
+        assert_eq!(exact(1_795_356_843_000), "2026-11-22T14:14:03.000Z");
+        assert_eq!(exact(1_795_356_843_999), "2026-11-22T14:14:03.999Z");
         assert_eq!(shown(i64::MAX), "1970-01-01T00:00:00Z");
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use pontus_proto::limits::POLL_MS_MAX;
 use pontus_scheduler::Policy;
 
-use crate::args::{Args, Queue};
+use crate::args::{Queue, ServeArgs};
 use crate::exit::Usage;
 use crate::retention::Keep;
 
@@ -36,10 +36,10 @@ pub struct Config {
     pub scheduler: pontus_scheduler::Config,
 }
 
-impl TryFrom<Args> for Config {
+impl TryFrom<ServeArgs> for Config {
     type Error = anyhow::Error;
 
-    fn try_from(args: Args) -> Result<Config> {
+    fn try_from(args: ServeArgs) -> Result<Config> {
         if args.lease < LEASE_MIN {
             let why =
                 format!("cannot keep a lease of {:?}: give at least {LEASE_MIN:?}", args.lease);
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn config(line: &[&str]) -> Result<Config> {
-        Args::parse_from([&["dispatcher"], line].concat()).try_into()
+        ServeArgs::parse_from([&["dispatcher"], line].concat()).try_into()
     }
 
     #[test]

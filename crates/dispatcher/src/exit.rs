@@ -5,15 +5,33 @@ use std::panic;
 use std::process::{self, ExitCode};
 
 use anyhow::Result;
+use pontus_proto::{ClientError, Code, Verdict, escaped};
 
+/// Exit code for tests that said no.
+const FAILED: u8 = 1;
 /// Exit code for options that cannot be meant.
 const USAGE: u8 = 2;
-/// Exit code for an error that is none of the others.
+/// Exit code for an error that is none of the others, and for a commit of which nobody could say.
 const ERROR: u8 = 3;
+/// Exit code for a commit that is not there.
+const NO_SUCH_COMMIT: u8 = 4;
+/// Exit code for a dispatcher that is not there, or says no.
+const DISPATCHER: u8 = 5;
 /// Exit code for a bug of ours.
 const BUG: i32 = 70;
 /// Exit code for a disk that failed us.
 const DISK: u8 = 74;
+/// Exit code for a verdict that did not come in time, as of `timeout(1)`.
+const OUT_OF_TIME: u8 = 124;
+
+/// How a run ended that did what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// That is all.
+    Done,
+    /// The verdict was asked for, and this is it.
+    With(Verdict),
+}
 
 /// The disk did not do what it has to. Marks an error that ends the process with its own exit code.
 #[derive(Debug, thiserror::Error)]
@@ -27,18 +45,67 @@ pub struct DiskFailed;
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// There is no such commit, or it is not told which. Marks an error that ends the process with its own exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoSuchCommit(pub String);
+
+/// The user did not want to wait any longer. Marks an error that ends the process with its own exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OutOfTime(pub String);
+
+/// Nobody reads our standard output any more, as after `| head`. No error to whoever did that.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads standard output")]
+pub struct NobodyReads;
+
 /// The exit code of `result`, with its error said on standard error in one line.
-pub fn code(result: Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    let line = format!("{error:#}").replace('\n', " ");
+pub fn code(result: Result<Ended>) -> ExitCode {
+    match result {
+        Ok(ended) => ExitCode::from(code_of(ended)),
+        Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::from(code_of_error(&error))
+        }
+    }
+}
+
+/// Says one line on standard error.
+pub fn say(line: &str) {
     // Where standard error cannot be written, the exit code still tells.
-    writeln!(io::stderr(), "dispatcher: {line}").ok();
-    let code = match () {
+    writeln!(io::stderr(), "dispatcher: {}", escaped(&line.replace('\n', " "))).ok();
+}
+
+fn code_of(ended: Ended) -> u8 {
+    match ended {
+        Ended::Done | Ended::With(Verdict::Passed) => 0,
+        Ended::With(Verdict::Failed | Verdict::TimedOut) => FAILED,
+        Ended::With(Verdict::Error | Verdict::Cancelled) => ERROR,
+    }
+}
+
+fn code_of_error(error: &anyhow::Error) -> u8 {
+    match () {
         () if error.is::<Usage>() => USAGE,
-        () if error.is::<DiskFailed>() || is_full(&error) => DISK,
-        () => ERROR,
-    };
-    ExitCode::from(code)
+        () if error.is::<NoSuchCommit>() => NO_SUCH_COMMIT,
+        () if error.is::<OutOfTime>() => OUT_OF_TIME,
+        () if error.is::<DiskFailed>() || is_full(error) => DISK,
+        () => error.downcast_ref::<ClientError>().map_or(ERROR, code_of_answer),
+    }
+}
+
+/// What the dispatcher that we asked has to say is either about what was asked for, or it is not willing.
+fn code_of_answer(error: &ClientError) -> u8 {
+    match error {
+        ClientError::Refused { code, .. } => match code {
+            Code::UnknownCommit | Code::Ambiguous => NO_SUCH_COMMIT,
+            Code::UnknownRunner | Code::Undecided | Code::Decided => ERROR,
+            _ => DISPATCHER,
+        },
+        _ => DISPATCHER,
+    }
 }
 
 /// Whether the disk has no room, which may change.
@@ -62,4 +129,48 @@ pub fn on_bugs() {
             process::exit(BUG);
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn only_a_verdict_that_was_asked_for_is_an_exit_code() {
+        let verdicts = [
+            (Verdict::Passed, 0),
+            (Verdict::Failed, 1),
+            (Verdict::TimedOut, 1),
+            (Verdict::Error, 3),
+            (Verdict::Cancelled, 3),
+        ];
+        for (verdict, code) in verdicts {
+            assert_eq!(code_of(Ended::With(verdict)), code, "{verdict:?}");
+        }
+        assert_eq!(code_of(Ended::Done), 0);
+    }
+
+    #[test]
+    fn each_error_has_the_code_of_the_contract() {
+        let refused = |code| ClientError::Refused { code, message: String::new() };
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let errors: [(anyhow::Error, u8); 9] = [
+            (Usage(String::new()).into(), 2),
+            (anyhow::anyhow!("anything"), 3),
+            (refused(Code::Undecided).into(), 3),
+            (NoSuchCommit(String::new()).into(), 4),
+            (refused(Code::UnknownCommit).into(), 4),
+            (refused(Code::ProtocolVersion).into(), 5),
+            (ClientError::Unfitting.into(), 5),
+            (full.into(), 74),
+            (OutOfTime(String::new()).into(), 124),
+        ];
+        for (error, code) in errors {
+            assert_eq!(code_of_error(&error), code, "{error}");
+            let error = Err::<(), _>(error).context("with its context").unwrap_err();
+            assert_eq!(code_of_error(&error), code, "{error:#}");
+        }
+    }
 }

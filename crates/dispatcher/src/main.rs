@@ -1,16 +1,18 @@
 //! The dispatcher: hears what is submitted and reported, decides who tests what, and remembers it.
 //!
 //! [`engine`] is the one thread that owns the scheduler and the database; everything else brings it events or carries
-//! out what it says.
+//! out what it says. [`client`] is the other side: its subcommands ask a dispatcher that serves.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod args;
 mod board;
+mod client;
 mod clock;
 mod config;
 mod engine;
 mod exit;
 mod folder;
+mod generate;
 mod listener;
 mod look;
 mod output;
@@ -26,12 +28,34 @@ mod translate;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Args, ServeArgs};
+use crate::client::Screen;
+use crate::exit::Ended;
+use crate::generate::Document;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = Args::parse();
+    exit::on_bugs();
+    exit::code(match (args.generate, args.command) {
+        (Some(document), _) => generate(document),
+        (None, Some(command)) => client::run(command),
+        (None, None) => serve(args.serve),
+    })
+}
+
+fn generate(document: Document) -> Result<Ended> {
+    let mut text = Vec::new();
+    generate::generate(document, Args::command(), &mut text)?;
+    Screen::new().put(&text)?;
+    Ok(Ended::Done)
+}
+
+fn serve(args: ServeArgs) -> Result<Ended> {
     let filter = env_logger::Env::default().default_filter_or("info,rusqlite_migration=warn");
     env_logger::Builder::from_env(filter).init();
-    exit::on_bugs();
-    exit::code(config::Config::try_from(args).and_then(serve::serve))
+    serve::serve(args.try_into()?)?;
+    Ok(Ended::Done)
 }

@@ -180,15 +180,20 @@ fn header(facts: &Facts) -> String {
 
 /// The dispatcher's own last word, which `tail -n 1` can trust whatever a test printed.
 fn last_line(facts: &Facts) -> String {
-    let Counts { passed, failed, skipped } = facts.counts;
-    let took = seconds(Duration::from_millis(facts.duration_ms));
-    let counts = format!("{passed} passed, {failed} failed, {skipped} skipped in {took}");
-    let said = match &facts.reason {
-        Some(reason) if facts.counts == Counts::default() => reason.clone(),
-        Some(reason) => format!("{reason}; {counts}"),
-        None => counts,
-    };
-    format!("verdict: {}: {said}", facts.verdict.word())
+    let because = because(facts.reason.as_deref(), facts.counts, facts.duration_ms);
+    format!("verdict: {}: {because}", facts.verdict.word())
+}
+
+/// What a verdict stands on, in one line.
+pub fn because(reason: Option<&str>, counts: Counts, duration_ms: u64) -> String {
+    let Counts { passed, failed, skipped } = counts;
+    let took = seconds(Duration::from_millis(duration_ms));
+    let counted = format!("{passed} passed, {failed} failed, {skipped} skipped in {took}");
+    match reason {
+        Some(reason) if counts == Counts::default() => reason.to_owned(),
+        Some(reason) => format!("{reason}; {counted}"),
+        None => counted,
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,13 @@ pub(super) fn check_folder(text: &str) -> Result<(), GitError> {
     check(is_folder, "a folder of a commit", text)
 }
 
+/// One revision as users type it. Which of them name a commit is git's to say; what is refused here would have it answer
+/// another question: all but a commit (`^x`), or a search that takes in what we put behind it (`:/x`).
+pub(super) fn check_revision(text: &str) -> Result<(), GitError> {
+    let is_one = !text.is_empty() && !text.starts_with(['^', ':']) && !text.contains('\0');
+    check(is_one && text.len() <= REF_BYTES_MAX, "a revision", text)
+}
+
 /// The rules of `git check-ref-format`.
 fn is_ref_path(text: &str) -> bool {
     let is_part =
@@ -101,6 +108,16 @@ mod tests {
         }
         assert!(check_ref(&format!("refs/{}", "x".repeat(REF_BYTES_MAX))).is_ok());
         assert!(check_branch(&"x".repeat(REF_BYTES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn revisions() {
+        for text in ["HEAD", "main~3", "v1^{commit}", "@{-1}", "-x", "größe 1"] {
+            assert!(check_revision(text).is_ok(), "{text}");
+        }
+        for text in ["", "^HEAD", ":/begin", ":path", "a\0b", &"x".repeat(REF_BYTES_MAX + 1)] {
+            assert!(check_revision(text).is_err(), "{text}");
+        }
     }
 
     #[test]

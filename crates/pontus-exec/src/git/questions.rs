@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::GitError;
-use super::names::{check_folder, check_id, check_ref, is_id};
+use super::names::{check_folder, check_id, check_ref, check_revision, is_id};
 use super::{Git, one_line, one_path, path_of};
 
 /// What a tracked path is.
@@ -78,6 +78,16 @@ impl Git {
         check_id(id)?;
         // An annotated tag has an id too, and leads to a commit of another one.
         Ok(self.commit_of("look for a commit", id)?.is_some_and(|found| found == id))
+    }
+
+    /// The commit that a user means by `revision`: `HEAD`, `v1.2~3`, some first digits; none where git knows no such one,
+    /// or several, or it is no commit.
+    ///
+    /// # Errors
+    /// When it can be no revision, or as every verb.
+    pub fn resolve(&self, revision: &str) -> Result<Option<String>, GitError> {
+        check_revision(revision)?;
+        self.commit_of("look a revision up", revision)
     }
 
     fn commit_of(&self, task: &'static str, name: &str) -> Result<Option<String>, GitError> {

@@ -71,6 +71,31 @@ fn commits_and_refs() {
 }
 
 #[test]
+fn revisions_as_users_type_them() {
+    each(|world| {
+        world.raw("up", &["tag", "-a", "-m", "x", "v1"]);
+        let first = world.id("up", "HEAD");
+        let second = world.commit("second");
+        let git = world.git("up");
+        let resolved = |revision: &str| git.resolve(revision).unwrap();
+        for revision in ["HEAD", "main", "refs/heads/main", &second, &second[..8]] {
+            assert_eq!(resolved(revision).as_ref(), Some(&second), "{revision}");
+        }
+        for revision in ["HEAD~1", "v1", "main^", &first[..8]] {
+            assert_eq!(resolved(revision).as_ref(), Some(&first), "{revision}");
+        }
+        for revision in ["none", "HEAD~2", "HEAD:", "v1..main", "-q", "--help", "HEAD\nHEAD", " "] {
+            assert_eq!(resolved(revision), None, "{revision:?}");
+        }
+        assert_eq!(resolved(&world.unknown_id()), None);
+        for bad in ["", "^HEAD", ":/second"] {
+            assert!(matches!(git.resolve(bad), Err(GitError::BadArgument { .. })), "{bad}");
+        }
+        assert!(matches!(world.git(".").resolve("HEAD"), Err(GitError::Failed { .. })));
+    });
+}
+
+#[test]
 fn what_is_no_id_or_ref_never_reaches_git() {
     let git = Git { program: "no-such-git".into(), ..Git::in_clone("/") };
     let good = "1".repeat(40);

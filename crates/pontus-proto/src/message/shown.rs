@@ -43,6 +43,18 @@ pub enum WaitsFor {
     Turn,
 }
 
+impl WaitsFor {
+    /// The word in the protocol.
+    pub fn word(self) -> &'static str {
+        match self {
+            WaitsFor::Resume => "resume",
+            WaitsFor::Runner => "runner",
+            WaitsFor::Labels => "labels",
+            WaitsFor::Turn => "turn",
+        }
+    }
+}
+
 /// How things are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {

@@ -1,0 +1,25 @@
+//! `resume`: commits are handed out again.
+
+use anyhow::Result;
+use pontus_proto::Request;
+
+use super::ask::Server;
+use super::screen::Screen;
+use crate::exit::Ended;
+
+/// Hand out commits again after pause
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Has it done and says so.
+///
+/// # Errors
+/// Whatever keeps us from that.
+pub fn run(args: &Args) -> Result<Ended> {
+    args.server.dial()?.have_done(&Request::Resume {})?;
+    Screen::new().put("resumed\n")?;
+    Ok(Ended::Done)
+}
