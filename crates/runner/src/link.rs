@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use pontus_proto::{
-    Client, ClientError, HangUp, HostName, InstanceId, ProjectName, Reply, Request, Role,
+    Client, ClientError, HangUp, HostName, InstanceId, Label, ProjectName, Reply, Request, Role,
     RunnerName,
 };
 
@@ -24,6 +24,8 @@ pub struct Identity {
     pub name: HostName,
     /// Whose commits it tests.
     pub project: ProjectName,
+    /// What commits may ask for.
+    pub labels: Vec<Label>,
     /// Which process it is.
     pub instance: InstanceId,
 }
@@ -114,9 +116,9 @@ impl Link {
     }
 
     fn register(&mut self) -> Result<Client, ClientError> {
-        let Identity { dispatcher, name, project, instance } = self.identity.clone();
+        let Identity { dispatcher, name, project, labels, instance } = self.identity.clone();
         let mut client = Client::connect(&dispatcher, Role::Runner)?;
-        match client.ask(&Request::Register { name, instance, project, labels: Vec::new() })? {
+        match client.ask(&Request::Register { name, instance, project, labels })? {
             Reply::Registered { runner, lease_ms } => {
                 self.lease = Duration::from_millis(lease_ms);
                 self.runner = Some(runner);

@@ -261,6 +261,8 @@ mod tests {
             reason: None,
             counts: Counts::default(),
             duration_ms: 1,
+            checked_out_ms: Some(2),
+            first_output_ms: None,
             output_bytes: 0,
             units: Vec::new(),
         };

@@ -1,0 +1,52 @@
+//! What makes one runner different from another: its labels.
+
+use pontus_proto::{Client, Reply, Request, Role, RunnerLine, Submission};
+use pontus_tests::{Process, Yard, last_line};
+
+/// Asks as a client does.
+fn ask(yard: &Yard, request: &Request) -> Reply {
+    Client::connect(&yard.server(), Role::Client).unwrap().ask(request).unwrap()
+}
+
+/// Hands a commit in that asks for labels.
+fn submit(yard: &Yard, commit: &str, labels: &[&str]) {
+    let request = Request::Submit(Submission {
+        commit: commit.parse().unwrap(),
+        project: "test_repo".parse().unwrap(),
+        branch: None,
+        previous: None,
+        skipped: Vec::new(),
+        skipped_unnamed: 0,
+        labels: labels.iter().map(|label| label.parse().unwrap()).collect(),
+        about: None,
+    });
+    assert!(matches!(ask(yard, &request), Reply::Accepted { new: true, .. }));
+}
+
+fn runners(yard: &Yard) -> Vec<RunnerLine> {
+    match ask(yard, &Request::Runners { after: None }) {
+        Reply::Runners { runners, more: false } => runners,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_commit_goes_to_a_runner_that_has_its_labels() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let linux = yard.runner(&["--label", "os=linux"]);
+    linux.wait_for("oak/1 is connected");
+    // From the environment, and with what is there twice.
+    let mut command = yard.command("runner");
+    command.args(["--dispatcher-server", &yard.server(), "--name", "elm"]).arg(yard.runners());
+    let able = command.env("PONTUS_LABEL", "os=linux, gpu,os=linux");
+    let _able = Process::start("runner", able);
+    let commit = yard.commit(&[("tests/a.sh", "true\n")]);
+    submit(&yard, &commit, &["gpu", "os=linux"]);
+    let result = yard.result(&dispatcher, &commit);
+    assert!(result.contains("\nrunner    elm/1\n"), "{result}");
+    assert!(last_line(&result).starts_with("verdict: passed: "), "{result}");
+    let labels = |line: &RunnerLine| line.labels.iter().map(ToString::to_string).collect();
+    let all: Vec<Vec<String>> = runners(&yard).iter().map(labels).collect();
+    assert_eq!(all, [vec!["gpu", "os=linux"], vec!["os=linux"]]);
+}
