@@ -1,7 +1,7 @@
-//! What makes one runner different from another: its labels.
+//! What a user may want of one runner: to test what others cannot, or to leave.
 
 use pontus_proto::{Client, Reply, Request, Role, RunnerLine, Submission};
-use pontus_tests::{Process, Yard, last_line};
+use pontus_tests::{Checkpoint, Process, Yard, last_line};
 
 /// Asks as a client does.
 fn ask(yard: &Yard, request: &Request) -> Reply {
@@ -21,6 +21,11 @@ fn submit(yard: &Yard, commit: &str, labels: &[&str]) {
         about: None,
     });
     assert!(matches!(ask(yard, &request), Reply::Accepted { new: true, .. }));
+}
+
+fn drain(yard: &Yard, runner: &str) {
+    let request = Request::Drain { runner: runner.parse().unwrap() };
+    assert_eq!(ask(yard, &request), Reply::Done {});
 }
 
 fn runners(yard: &Yard) -> Vec<RunnerLine> {
@@ -49,4 +54,34 @@ fn a_commit_goes_to_a_runner_that_has_its_labels() {
     let labels = |line: &RunnerLine| line.labels.iter().map(ToString::to_string).collect();
     let all: Vec<Vec<String>> = runners(&yard).iter().map(labels).collect();
     assert_eq!(all, [vec!["gpu", "os=linux"], vec!["os=linux"]]);
+}
+
+#[test]
+fn a_drained_runner_finishes_its_commit_and_leaves() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let checkpoint = Checkpoint::new();
+    let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
+    yard.hand_in(&[]);
+    let mut runner = yard.runner(&["--slots", "2"]);
+    let (visitor, _) = checkpoint.arrival();
+    runner.wait_for_many(" is connected", 2);
+    let next = yard.commit(&[]);
+    // Both slots are told, one of them while it waits and one while it tests.
+    drain(&yard, "oak/1");
+    drain(&yard, "oak/2");
+    let waiting = runner.wait_for(" was drained, and leaves");
+    yard.hand_in(&[]);
+    visitor.leave_with(0);
+    assert!(runner.wait().success());
+    let result = yard.result(&dispatcher, &commit);
+    assert!(last_line(&result).starts_with("verdict: passed: "), "{result}");
+    let left: Vec<_> = runner.log().into_iter().filter(|line| line.contains("drained")).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left[0] == waiting && left[0] != left[1], "{left:?}");
+    // What was handed in meanwhile is for the next, and nothing is held against it.
+    let _next = yard.runner(&[]);
+    checkpoint.arrival().0.leave_with(0);
+    let result = yard.result(&dispatcher, &next);
+    assert!(result.contains("\nattempt   1\n"), "{result}");
 }

@@ -61,6 +61,11 @@ impl Link {
         &self.identity.instance
     }
 
+    /// What the dispatcher calls it, or the process its own name, until they have met.
+    pub fn name(&self) -> &str {
+        self.runner.as_ref().map_or(self.identity.name.as_str(), RunnerName::as_str)
+    }
+
     /// The lease that the dispatcher gives; its default until it has been heard.
     pub fn lease(&self) -> Duration {
         self.lease

@@ -68,6 +68,17 @@ enum End {
     Kept,
 }
 
+/// What the dispatcher has for a runner that is ready.
+#[derive(Debug)]
+enum Offer {
+    /// A commit.
+    Work(Assignment),
+    /// Nothing yet.
+    Nothing,
+    /// The word that a user wants it to leave.
+    Leave,
+}
+
 /// What the dispatcher says of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heard {
@@ -80,7 +91,7 @@ enum Heard {
 }
 
 impl Slot {
-    /// Runs until the user wants it to leave.
+    /// Runs until a user wants it to leave.
     pub fn run(mut self) {
         self.deliver_leftover();
         while self.common.leave.hurry() == Hurry::None {
@@ -97,12 +108,17 @@ impl Slot {
                 return;
             }
             match self.wait_for_work() {
-                Some(assignment) => {
+                Offer::Work(assignment) => {
                     self.common.term.begin();
                     self.take_on(&assignment, writer);
                     self.common.term.end();
                 }
-                None => self.common.term.put_back(),
+                Offer::Nothing => self.common.term.put_back(),
+                Offer::Leave => {
+                    self.common.term.put_back();
+                    info!("{} was drained, and leaves", self.link.name());
+                    return;
+                }
             }
         }
     }
@@ -136,29 +152,25 @@ impl Slot {
     }
 
     /// One long poll.
-    fn wait_for_work(&mut self) -> Option<Assignment> {
+    fn wait_for_work(&mut self) -> Offer {
         if let Some(hang_up) = self.link.hang_up()
             && !self.common.leave.begin_idle(self.number, hang_up)
         {
-            return None;
+            return Offer::Nothing;
         }
         let reply = self.link.ask(&Request::Ready {});
         self.common.leave.end_idle(self.number);
         match reply {
             Ok(Reply::Assigned { commit, attempt, branch, timeout_ms }) => {
                 let timeout = Duration::from_millis(timeout_ms);
-                Some(Assignment { commit, attempt, branch, timeout })
+                return Offer::Work(Assignment { commit, attempt, branch, timeout });
             }
-            Ok(Reply::Idle {}) => None,
-            Ok(_) => {
-                self.link.drop_client(&ClientError::Unfitting);
-                None
-            }
-            Err(error) => {
-                self.link.drop_client(&error);
-                None
-            }
+            Ok(Reply::Idle {}) => {}
+            Ok(Reply::Leave {}) => return Offer::Leave,
+            Ok(_) => self.link.drop_client(&ClientError::Unfitting),
+            Err(error) => self.link.drop_client(&error),
         }
+        Offer::Nothing
     }
 
     fn take_on(&mut self, assignment: &Assignment, writer: Writer) {
