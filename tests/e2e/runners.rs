@@ -1,7 +1,13 @@
-//! What a user may want of one runner: to test what others cannot, or to leave.
+//! What a user may want of one runner: to test what others cannot, to tell how far it is, or to leave.
 
-use pontus_proto::{Client, Reply, Request, Role, RunnerLine, Submission};
+use std::time::{Duration, Instant};
+
+use pontus_proto::{Client, Counts, Progress, Reply, Request, Role, RunnerLine, State, Submission};
 use pontus_tests::{Checkpoint, Process, Yard, last_line};
+
+/// How soon whoever waits is to see that the tests have come further. Without such news the lease's beats would tell it too, but
+/// after a quarter of a minute.
+const NEWS: Duration = Duration::from_secs(7);
 
 /// Asks as a client does.
 fn ask(yard: &Yard, request: &Request) -> Reply {
@@ -84,4 +90,45 @@ fn a_drained_runner_finishes_its_commit_and_leaves() {
     checkpoint.arrival().0.leave_with(0);
     let result = yard.result(&dispatcher, &next);
     assert!(result.contains("\nattempt   1\n"), "{result}");
+}
+
+/// Waits for a commit as a terminal does, until its progress is `expected`.
+fn wait_for_progress(yard: &Yard, commit: &str, expected: &Progress) {
+    let mut client = Client::connect(&yard.server(), Role::Client).unwrap();
+    let deadline = Instant::now() + NEWS;
+    loop {
+        let request = Request::Wait { commit: commit.parse().unwrap(), wait_ms: 50 };
+        let reply = client.ask(&request).unwrap();
+        match reply {
+            Reply::Waited { state: State::Running, progress: Some(progress), .. }
+                if progress == *expected =>
+            {
+                return;
+            }
+            Reply::Waited { state: State::Done, .. } => panic!("{reply:?}"),
+            _ => assert!(Instant::now() < deadline, "{reply:?}"),
+        }
+    }
+}
+
+#[test]
+fn whoever_waits_sees_how_far_the_tests_have_come() {
+    let mut yard = Yard::new();
+    let _dispatcher = yard.dispatcher(&["--lease", "1h"]);
+    let (inside, between) = (Checkpoint::new(), Checkpoint::new());
+    let tap = format!("#!/bin/bash\nprintf '1..3\\nok 1\\nnot ok 2\\n'\n{}", inside.stay());
+    let files =
+        [("tests/a.sh", "exit 77\n"), ("tests/b.t", tap.as_str()), ("tests/c", &between.script())];
+    let commit = yard.commit(&files);
+    let _runner = yard.runner(&[]);
+    yard.hand_in(&[]);
+    let (visitor, _) = inside.arrival();
+    let counts = Counts { passed: 1, failed: 1, skipped: 1 };
+    let unit = Some("tests/b.t".parse().unwrap());
+    wait_for_progress(&yard, &commit, &Progress { unit, units_done: 1, units: 3, counts });
+    visitor.leave_with(0);
+    let (visitor, _) = between.arrival();
+    let unit = Some("tests/c".parse().unwrap());
+    wait_for_progress(&yard, &commit, &Progress { unit, units_done: 2, units: 3, counts });
+    visitor.leave_with(0);
 }

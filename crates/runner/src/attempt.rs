@@ -11,6 +11,7 @@ use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Repor
 use crate::checkout::Checkout;
 use crate::clone::Clone;
 use crate::config::Limits;
+use crate::course::Course;
 use crate::regular;
 use crate::setup::Setup;
 use crate::spool::Writer;
@@ -124,6 +125,8 @@ impl Tester {
         let env = self.environment(assignment);
         let surroundings = Surroundings { tree: self.checkout.tree(), env: &env, stop: &self.stop };
         let mut ends: Vec<UnitEnd> = Vec::new();
+        let mut course = Course::default();
+        course.begin(units.len());
         for unit in units {
             let left = assignment.timeout.saturating_sub(started.elapsed());
             let timeout = self.limits.unit_timeout.min(left);
@@ -133,7 +136,7 @@ impl Tester {
             if !ends.is_empty() {
                 writer.write(b"\n");
             }
-            ends.push(unit::run(unit, &surroundings, timeout, writer));
+            ends.push(unit::run(unit, &surroundings, timeout, &mut course, writer));
         }
         let took = started.elapsed();
         let timeout = Some(assignment.timeout).filter(|timeout| took >= *timeout);

@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
 use pontus_exec::Stop;
-use pontus_proto::{Bytes, ClientError, Code, Reply, Request};
+use pontus_proto::{Bytes, ClientError, Code, Progress, Reply, Request};
 
 use crate::attempt::{Assignment, Tester};
 use crate::bell::Bell;
 use crate::checkout::Checkout;
 use crate::clone::Clone;
 use crate::config::Limits;
-use crate::delivery::{self, Next};
+use crate::delivery::{self, Next, Said};
 use crate::leave::{Hurry, Leave};
 use crate::link::Link;
-use crate::spool::{self, Finished, Reader, Writer};
+use crate::spool::{self, Contents, Finished, Reader, Writer};
 use crate::term::Term;
 use crate::work::Place;
 
@@ -214,39 +214,38 @@ impl Slot {
 
     /// Beats, sends output as it comes, and reports, over as many connections as it takes.
     fn deliver(&mut self, assignment: &Assignment, reader: &Reader, stop: &Stop) -> End {
-        let mut sent_bytes = 0;
-        let mut beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
+        let mut said = Said::nothing(Instant::now(), self.link.lease());
         loop {
-            let progress = reader.progress();
-            if self.common.leave.hurry() == Hurry::Now && progress.report.is_none() {
+            let contents = reader.contents();
+            if self.common.leave.hurry() == Hurry::Now && contents.report.is_none() {
                 stop.now();
             }
-            if stop.is_set() && progress.report.is_some() {
+            if stop.is_set() && contents.report.is_some() {
                 // Only now is nothing of the tests left that could disturb the next attempt.
                 self.give_back(assignment);
                 return End::Over;
             }
             if !self.link.is_up() {
                 if !self.link.dial() {
-                    if self.common.leave.hurry() > Hurry::None && progress.report.is_some() {
+                    if self.common.leave.hurry() > Hurry::None && contents.report.is_some() {
                         return End::Kept;
                     }
                     self.bell.wait_until(self.link.next_dial());
                     continue;
                 }
-                // On a new connection the dispatcher first wants to know what we hold.
-                beat_due = Instant::now();
+                said.forget(Instant::now());
             }
-            let request = match delivery::next(Instant::now(), beat_due, sent_bytes, &progress) {
+            let request = match delivery::next(Instant::now(), &said, &contents) {
                 Next::WaitUntil(until) => {
                     self.bell.wait_until(until);
                     continue;
                 }
                 Next::Beat => {
-                    beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
-                    beat(assignment)
+                    let progress = contents.progress;
+                    said.beat(Instant::now(), self.link.lease(), progress.clone());
+                    beat(assignment, progress)
                 }
-                Next::Output(bytes) => match output(assignment, reader, sent_bytes, bytes) {
+                Next::Output(bytes) => match output(assignment, reader, said.output_bytes, bytes) {
                     Ok(request) => request,
                     Err(error) => {
                         error!("{}: cannot read the spool: {error}", assignment.commit);
@@ -255,10 +254,10 @@ impl Slot {
                         return End::Over;
                     }
                 },
-                Next::Report => report(assignment, &progress),
+                Next::Report => report(assignment, contents),
             };
             match self.say(assignment, &request) {
-                Heard::Kept(output_bytes) => sent_bytes = output_bytes,
+                Heard::Kept(output_bytes) => said.output_bytes = output_bytes,
                 Heard::Over => return End::Over,
                 Heard::Nothing => {}
             }
@@ -318,8 +317,9 @@ impl Slot {
     }
 }
 
-fn beat(assignment: &Assignment) -> Request {
-    Request::Beat { commit: assignment.commit, attempt: assignment.attempt, progress: None }
+fn beat(assignment: &Assignment, progress: Option<Progress>) -> Request {
+    let Assignment { commit, attempt, .. } = *assignment;
+    Request::Beat { commit, attempt, progress }
 }
 
 fn output(
@@ -333,8 +333,8 @@ fn output(
     Ok(Request::Output { commit, attempt, offset, data })
 }
 
-fn report(assignment: &Assignment, progress: &spool::Progress) -> Request {
+fn report(assignment: &Assignment, contents: Contents) -> Request {
     let Assignment { commit, attempt, .. } = *assignment;
-    let report = progress.report.clone().expect("there is a report to be said");
+    let report = contents.report.expect("there is a report to be said");
     Request::Report { commit, attempt, report }
 }

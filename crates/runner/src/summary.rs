@@ -12,14 +12,7 @@ use crate::unit::UnitEnd;
 ///
 /// A test that said no outweighs all else: nothing that went wrong beside it can make the commit good.
 pub fn of_units(ends: Vec<UnitEnd>, timeout: Option<Duration>, took: Duration) -> Report {
-    let counts = ends.iter().fold(Counts::default(), |sum, end| {
-        let counts = end.report.counts;
-        Counts {
-            passed: sum.passed.saturating_add(counts.passed),
-            failed: sum.failed.saturating_add(counts.failed),
-            skipped: sum.skipped.saturating_add(counts.skipped),
-        }
-    });
+    let counts = ends.iter().map(|end| end.report.counts).fold(Counts::default(), cases::sum);
     let first = |outcome| ends.iter().find(|end| end.report.outcome == outcome);
     let why = |end: &UnitEnd| end.why.clone();
     let (verdict, reason) = if first(Outcome::Failed).is_some() {
