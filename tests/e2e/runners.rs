@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pontus_proto::{Client, Counts, Progress, Reply, Request, Role, RunnerLine, State, Submission};
+use pontus_proto::{
+    AttemptLine, Client, Counts, Progress, Reply, Request, Role, RunnerLine, State, Submission,
+};
 use pontus_tests::{Checkpoint, Process, Yard, last_line};
 
 /// How soon whoever waits is to see that the tests have come further. Without such news the lease's beats would tell it too, but
@@ -131,4 +133,37 @@ fn whoever_waits_sees_how_far_the_tests_have_come() {
     let unit = Some("tests/c".parse().unwrap());
     wait_for_progress(&yard, &commit, &Progress { unit, units_done: 2, units: 3, counts });
     visitor.leave_with(0);
+}
+
+/// The only attempt of a commit, as clients see it.
+fn attempt(yard: &Yard, commit: &str) -> AttemptLine {
+    match ask(yard, &Request::Show { commit: commit.parse().unwrap() }) {
+        Reply::Shown(shown) if shown.attempts.len() == 1 => shown.attempts[0].clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_attempt_has_its_times() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let checkpoint = Checkpoint::new();
+    let script = format!("#!/bin/bash\n({})\necho hello\n", checkpoint.stay());
+    let commit = yard.commit(&[("tests/a", "#!/bin/sh\n"), ("tests/b", &script)]);
+    let _runner = yard.runner(&[]);
+    yard.hand_in(&[]);
+    let (visitor, _) = checkpoint.arrival();
+    // It has been checked out, one test has printed nothing, and the other nothing yet.
+    ask(&yard, &Request::Wait { commit: commit.parse().unwrap(), wait_ms: 200 });
+    visitor.leave_with(0);
+    yard.result(&dispatcher, &commit);
+    let times = attempt(&yard, &commit);
+    let (checked_out, printed) = (times.checked_out_ms.unwrap(), times.first_output_ms.unwrap());
+    let whole = times.ended_ms.unwrap() - times.started_ms;
+    assert!(printed >= checked_out + 190 && i64::try_from(printed).unwrap() <= whole, "{times:?}");
+    let silent = yard.commit(&[("tests/b", "#!/bin/sh\n")]);
+    yard.hand_in(&[]);
+    yard.result(&dispatcher, &silent);
+    let times = attempt(&yard, &silent);
+    assert!(times.checked_out_ms.is_some() && times.first_output_ms.is_none(), "{times:?}");
 }

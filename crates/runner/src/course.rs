@@ -1,18 +1,61 @@
-//! The course of an attempt: how far its units have come.
+//! The course of an attempt: when it came to what, and how far its units have come.
 
-use pontus_proto::{Counts, Progress, UnitName};
+use std::time::{Duration, Instant};
+
+use pontus_proto::{Counts, Progress, Report, UnitName};
 
 use crate::cases;
 
-/// The units that have ended, of how many.
-#[derive(Debug, Default)]
+/// One attempt on its way.
+#[derive(Debug)]
 pub struct Course {
+    arrived: Instant,
+    checked_out: Option<Duration>,
+    first_output: Option<Duration>,
     units: usize,
     units_done: usize,
     counts: Counts,
 }
 
 impl Course {
+    /// The course of an assignment that arrived at this moment.
+    pub fn new(arrived: Instant) -> Course {
+        Course {
+            arrived,
+            checked_out: None,
+            first_output: None,
+            units: 0,
+            units_done: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// How long it has been since the assignment's arrival.
+    pub fn lasts(&self) -> Duration {
+        self.arrived.elapsed()
+    }
+
+    /// The commit has been checked out.
+    pub fn checked_out(&mut self) {
+        self.checked_out = Some(self.lasts());
+    }
+
+    /// A test has printed something.
+    pub fn printed(&mut self) {
+        if self.first_output.is_none() {
+            self.first_output = Some(self.lasts());
+        }
+    }
+
+    /// Adds to a report when the attempt came to what.
+    pub fn time(&self, report: Report) -> Report {
+        Report {
+            checked_out_ms: self.checked_out.map(milliseconds),
+            first_output_ms: self.first_output.map(milliseconds),
+            ..report
+        }
+    }
+
     /// It is known what is going to run.
     pub fn begin(&mut self, units: usize) {
         self.units = units;
@@ -42,6 +85,11 @@ impl Course {
     }
 }
 
+/// A duration as the protocol has it.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,7 +97,7 @@ mod tests {
     #[test]
     fn a_running_unit_counts_on_top_of_those_that_have_ended() {
         let counts = |passed| Counts { passed, failed: 0, skipped: 0 };
-        let mut course = Course::default();
+        let mut course = Course::new(Instant::now());
         course.begin(2);
         course.unit_ended(counts(3));
         let between = Progress { unit: None, units_done: 1, units: 2, counts: counts(3) };

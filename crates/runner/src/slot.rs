@@ -163,7 +163,8 @@ impl Slot {
         match reply {
             Ok(Reply::Assigned { commit, attempt, branch, timeout_ms }) => {
                 let timeout = Duration::from_millis(timeout_ms);
-                return Offer::Work(Assignment { commit, attempt, branch, timeout });
+                let arrived = Instant::now();
+                return Offer::Work(Assignment { commit, attempt, branch, timeout, arrived });
             }
             Ok(Reply::Idle {}) => {}
             Ok(Reply::Leave {}) => return Offer::Leave,
@@ -302,6 +303,7 @@ impl Slot {
                 attempt: finished.attempt,
                 branch: None,
                 timeout: Duration::ZERO,
+                arrived: Instant::now(),
             };
             if self.deliver(&assignment, &reader, &Stop::never()) == End::Kept {
                 return;

@@ -280,6 +280,7 @@ mod tests {
         writer.finish(commit, Attempt(3), instance, report).unwrap();
         let (finished, reader) = leftover(&folder, Arc::default()).unwrap();
         assert_eq!((finished.commit, finished.attempt), (commit, Attempt(3)));
+        assert_eq!(finished.report.checked_out_ms, Some(2));
         let bytes = finished.report.output_bytes;
         assert_eq!(reader.contents().output_bytes, bytes);
         String::from_utf8(reader.read(0, usize::try_from(bytes).unwrap()).unwrap()).unwrap()

@@ -6,6 +6,7 @@ use pontus_proto::limits::REASON_BYTES_MAX;
 use pontus_proto::{Counts, Outcome, Report, Verdict, escaped};
 
 use crate::cases;
+use crate::course::milliseconds;
 use crate::unit::UnitEnd;
 
 /// The report of an attempt that ran its units; `timeout` where the attempt as a whole ran out of time.
@@ -48,7 +49,7 @@ fn report(
         verdict,
         reason: reason.map(|reason| one_line(&reason)),
         counts,
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: milliseconds(took),
         checked_out_ms: None,
         first_output_ms: None,
         output_bytes: 0,

@@ -10,7 +10,7 @@ use pontus_proto::{CaseReport, Counts, Outcome, UnitReport, escaped, seconds};
 
 use crate::cases;
 use crate::command;
-use crate::course::Course;
+use crate::course::{Course, milliseconds};
 use crate::spool::Writer;
 use crate::suite::{Kind, Unit};
 
@@ -58,6 +58,7 @@ pub fn run(
         Some(why) => Err(why),
         None => {
             let mut sink = |data: &[u8]| {
+                course.printed();
                 writer.write(data);
                 if let Some(reader) = &mut reader {
                     reader.push(data);
@@ -175,7 +176,7 @@ impl UnitEnd {
         lasted: Duration,
         why: Option<String>,
     ) -> UnitEnd {
-        let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = milliseconds(lasted);
         let report = UnitReport {
             unit: unit.name.clone(),
             outcome,
