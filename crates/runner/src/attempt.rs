@@ -70,6 +70,12 @@ impl Patience<'_> {
         git.with_stop(self.stop.clone()).with_deadlines(left, left)
     }
 
+    /// Leaves time for something else to change, while anybody waits.
+    pub fn pause(&self, pause: Duration) {
+        let left = self.until.saturating_duration_since(Instant::now());
+        self.stop.wait(pause.min(left));
+    }
+
     /// Whether nobody waits any more.
     pub fn is_over(&self) -> bool {
         self.stop.is_set() || Instant::now() >= self.until
