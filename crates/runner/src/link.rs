@@ -81,10 +81,10 @@ impl Link {
         self.client.is_some()
     }
 
-    /// Dials and registers, unless it is up or it is too early. Says whether it is up.
-    pub fn dial(&mut self) -> bool {
+    /// Dials and registers within this time, unless it is up or it is too early. Says whether it is up.
+    pub fn dial(&mut self, time: Duration) -> bool {
         if self.client.is_none() && Instant::now() >= self.next_dial {
-            match self.register() {
+            match self.register(time) {
                 Ok(client) => self.came_up(client),
                 Err(error) => self.went_down(&error),
             }
@@ -92,10 +92,11 @@ impl Link {
         self.is_up()
     }
 
-    /// Asks on a link that is up. A failure takes it down, except where the dispatcher just said no.
-    pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
+    /// Asks on a link that is up, and waits so long for the answer. A failure takes it down, except where the dispatcher just
+    /// said no.
+    pub fn ask(&mut self, time: Duration, request: &Request) -> Result<Reply, ClientError> {
         let closed = || ClientError::Lost(pontus_proto::ReadError::Closed);
-        let result = self.client.as_mut().ok_or_else(closed)?.ask(request);
+        let result = self.client.as_mut().ok_or_else(closed)?.ask_within(time, request);
         if result.is_ok() {
             self.pause = PAUSE_MIN;
             self.trouble = None;
@@ -120,10 +121,12 @@ impl Link {
         }
     }
 
-    fn register(&mut self) -> Result<Client, ClientError> {
+    fn register(&mut self, time: Duration) -> Result<Client, ClientError> {
         let Identity { dispatcher, name, project, labels, instance } = self.identity.clone();
-        let mut client = Client::connect(&dispatcher, Role::Runner)?;
-        match client.ask(&Request::Register { name, instance, project, labels })? {
+        let until = Instant::now() + time;
+        let mut client = Client::connect_within(time, &dispatcher, Role::Runner)?;
+        let left = until.saturating_duration_since(Instant::now());
+        match client.ask_within(left, &Request::Register { name, instance, project, labels })? {
             Reply::Registered { runner, lease_ms } => {
                 self.lease = Duration::from_millis(lease_ms);
                 self.runner = Some(runner);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
 use pontus_exec::Stop;
-use pontus_proto::{Bytes, ClientError, Code, Progress, Reply, Request};
+use pontus_proto::{Bytes, Client, ClientError, Code, Progress, Reply, Request};
 
 use crate::attempt::{Assignment, Tester};
 use crate::bell::Bell;
@@ -22,6 +22,10 @@ use crate::work::Place;
 
 /// How long to leave a disk alone that did not do its work, the dispatcher's or our own.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long our last words may take when the user is in a hurry: a dispatcher that is there answers in far less, and one that is not
+/// finds out by itself.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// One runner.
 #[derive(Debug)]
@@ -95,7 +99,7 @@ impl Slot {
     pub fn run(mut self) {
         self.deliver_leftover();
         while self.common.leave.hurry() == Hurry::None {
-            if !self.link.dial() {
+            if !self.link.dial(Client::ANSWER) {
                 self.bell.wait_until(self.link.next_dial());
                 continue;
             }
@@ -153,13 +157,11 @@ impl Slot {
 
     /// One long poll.
     fn wait_for_work(&mut self) -> Offer {
-        if let Some(hang_up) = self.link.hang_up()
-            && !self.common.leave.begin_idle(self.number, hang_up)
-        {
+        if !self.begin_ask(Hurry::WhenDone) {
             return Offer::Nothing;
         }
-        let reply = self.link.ask(&Request::Ready {});
-        self.common.leave.end_idle(self.number);
+        let reply = self.link.ask(Client::ANSWER, &Request::Ready {});
+        self.common.leave.end_ask(self.number);
         match reply {
             Ok(Reply::Assigned { commit, attempt, branch, timeout_ms }) => {
                 let timeout = Duration::from_millis(timeout_ms);
@@ -172,6 +174,20 @@ impl Slot {
             Err(error) => self.link.drop_client(&error),
         }
         Offer::Nothing
+    }
+
+    /// Lets the wait for an answer end when there is as much of a hurry as this. False where there is already.
+    fn begin_ask(&self, ends_at: Hurry) -> bool {
+        let leave = &self.common.leave;
+        match self.link.hang_up() {
+            Some(connection) => leave.begin_ask(self.number, ends_at, connection),
+            None => leave.hurry() < ends_at,
+        }
+    }
+
+    /// How long the dispatcher may take over anything now.
+    fn patience(&self) -> Duration {
+        if self.common.leave.hurry() == Hurry::Now { LAST_WORDS } else { Client::ANSWER }
     }
 
     fn take_on(&mut self, assignment: &Assignment, writer: Writer) {
@@ -227,7 +243,7 @@ impl Slot {
                 return End::Over;
             }
             if !self.link.is_up() {
-                if !self.link.dial() {
+                if !self.link.dial(self.patience()) {
                     if self.common.leave.hurry() > Hurry::None && contents.report.is_some() {
                         return End::Kept;
                     }
@@ -267,7 +283,10 @@ impl Slot {
 
     /// Says one thing about an attempt, and deals with whatever comes of it but the two ways that it can go on.
     fn say(&mut self, assignment: &Assignment, request: &Request) -> Heard {
-        match self.link.ask(request) {
+        self.begin_ask(Hurry::Now);
+        let reply = self.link.ask(self.patience(), request);
+        self.common.leave.end_ask(self.number);
+        match reply {
             Ok(Reply::Kept { output_bytes }) => return Heard::Kept(output_bytes),
             Ok(Reply::Recorded {}) => return Heard::Over,
             Err(ClientError::Refused { code: Code::Stale, message }) => {
@@ -284,13 +303,26 @@ impl Slot {
         Heard::Nothing
     }
 
-    /// Says so, if anybody is there to hear it; otherwise the lease ends by itself.
+    /// Says so, if anybody is there to hear it soon; otherwise the lease ends by itself. The same hurry may have ended the
+    /// connection, so a new one is dialled where that is needed.
     fn give_back(&mut self, assignment: &Assignment) {
         let Assignment { commit, attempt, .. } = *assignment;
-        let told =
-            self.link.dial() && self.link.ask(&Request::GiveBack { commit, attempt }).is_ok();
-        if told {
-            info!("{commit}: given back");
+        let until = Instant::now() + LAST_WORDS;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            if !self.link.dial(left) {
+                self.bell.wait_until(self.link.next_dial().min(until));
+                continue;
+            }
+            match self.link.ask(left, &Request::GiveBack { commit, attempt }) {
+                Ok(_) => return info!("{commit}: given back"),
+                // It is not ours any more.
+                Err(ClientError::Refused { .. }) => return,
+                Err(_) => {}
+            }
         }
     }
 
