@@ -62,11 +62,11 @@ impl Store {
         self.database.query_row(sql, [], |row| row.get(0)).context("cannot read the settings")
     }
 
-    /// What a commit's result file says.
+    /// What a commit's result file says; none where the commit is not done.
     ///
     /// # Errors
-    /// Where the database cannot be read, or the commit is not done.
-    pub fn facts(&self, commit: CommitId) -> Result<Facts> {
+    /// Where the database cannot be read.
+    pub fn facts(&self, commit: CommitId) -> Result<Option<Facts>> {
         let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
                           v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
                           c.skipped_unnamed, v.decided_ms \
