@@ -75,10 +75,10 @@ impl Store {
                    LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
                    WHERE c.id = ?1";
         let mut query = self.database.prepare_cached(sql)?;
-        let found = query.query_row([commit.to_string()], |row| facts(commit, row));
-        let mut facts = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
-        facts.skipped = skipped(&self.database, commit)?;
-        Ok(facts)
+        let found = query.query_row([commit.to_string()], |row| facts(commit, row)).optional();
+        let found = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
+        let Some(facts) = found else { return Ok(None) };
+        Ok(Some(Facts { skipped: skipped(&self.database, commit)?, ..facts }))
     }
 }
 
