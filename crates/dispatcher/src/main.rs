@@ -15,6 +15,7 @@ mod folder;
 mod generate;
 mod listener;
 mod look;
+mod manager;
 mod output;
 mod publisher;
 mod repair;
