@@ -3,6 +3,10 @@
 
 mod absence;
 mod blame;
+mod clients;
+mod clients_changes;
+mod clients_reports;
+mod clients_waiting;
 mod examples;
 mod leaving;
 mod leftovers;
