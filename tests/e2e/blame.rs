@@ -24,11 +24,13 @@ fn submit(yard: &Yard, commit: &str) {
 fn a_commit_that_nobody_has() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
-    let _runner = yard.runner(&[]);
+    let runner = yard.runner(&[]);
     let commit = "1234567890".repeat(4);
     submit(&yard, &commit);
     let result = yard.result(&dispatcher, &commit);
     assert_eq!(last_line(&result), "verdict: error: no such commit at the origin");
+    // Nobody asks twice for what is not there.
+    assert_eq!(runner.log().iter().filter(|line| line.contains(": fetching")).count(), 1);
 }
 
 #[test]
@@ -47,13 +49,30 @@ fn a_commit_that_no_branch_has_any_more() {
 fn an_origin_that_is_gone() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
-    let _runner = yard.runner(&[]);
+    let runner = yard.runner(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     std::fs::rename(yard.master(), yard.path().join("elsewhere")).unwrap();
     submit(&yard, &commit);
     let result = yard.result(&dispatcher, &commit);
     let line = last_line(&result);
     assert!(line.starts_with("verdict: error: no such commit here, and cannot fetch"), "{line}");
+    assert_eq!(runner.log().iter().filter(|line| line.contains("; trying again in ")).count(), 3);
+}
+
+#[test]
+fn an_origin_that_is_away_for_a_moment() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let runner = yard.runner(&[]);
+    let commit = yard.commit(&[("tests/a.sh", "true\n")]);
+    let elsewhere = yard.path().join("elsewhere");
+    std::fs::rename(yard.master(), &elsewhere).unwrap();
+    submit(&yard, &commit);
+    runner.wait_for("; trying again in 1s");
+    std::fs::rename(&elsewhere, yard.master()).unwrap();
+    let result = yard.result(&dispatcher, &commit);
+    assert!(last_line(&result).starts_with("verdict: passed: 1 passed"), "{result}");
+    assert!(result.contains("\nattempt   1\n"), "{result}");
 }
 
 #[test]

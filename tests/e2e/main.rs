@@ -12,6 +12,7 @@ mod leaving;
 mod leftovers;
 mod next;
 mod output;
+mod runners;
 mod strangers;
 mod usage;
 mod verdicts;

@@ -32,6 +32,15 @@ fn options_that_cannot_be_meant() {
     let (code, log) = said(&yard, "runner", &["--output-limit", "2GiB", "."]);
     assert_eq!(code, Some(2));
     assert!(log.contains("at most 1GiB can be kept"), "{log}");
+    for label in ["", "=linux", "gpu,,os=linux", "a\nb"] {
+        let (code, log) = said(&yard, "runner", &["--label", label, "."]);
+        assert_eq!(code, Some(2));
+        assert!(log.contains("for '--label <KEY[=VALUE]>': a label "), "{log}");
+    }
+    let many: Vec<_> = (0..33).map(|number| number.to_string()).collect();
+    let (code, log) = said(&yard, "runner", &["--label", &many.join(","), "test_repo"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(log, "runner: cannot have 33 labels: give at most 32");
     // The exit code tells also where standard error takes nothing.
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let status = yard.command("dispatcher").args(["--lease", "1ms"]).stderr(full).status();

@@ -76,7 +76,7 @@ fn each_program_has_the_options_of_the_contract() {
         ("observer", "--dispatcher-server --interval --branch --every-commit --project --once"),
         (
             "runner",
-            "--dispatcher-server --name --slots --project --work-dir --unit-timeout --max-commits \
+            "--dispatcher-server --name --slots --label --project --work-dir --unit-timeout --max-commits \
              --idle-exit --output-limit",
         ),
     ];

@@ -12,7 +12,7 @@ mod tap;
 mod unittest;
 
 pub use line::LINE_BYTES_MAX;
-pub use tally::{CASES_MAX, NAME_BYTES_MAX};
+pub use tally::{CASES_MAX, Counts, NAME_BYTES_MAX};
 
 use tally::Tally;
 
@@ -92,6 +92,15 @@ impl Tool {
             Self::Tap(tool) => tool.line(line),
         }
     }
+
+    fn so_far(&self) -> Counts {
+        match self {
+            Self::Unittest(tool) => tool.so_far(),
+            Self::Pytest(tool) => tool.so_far(),
+            Self::Libtest(tool) => tool.so_far(),
+            Self::Tap(tool) => tool.so_far(),
+        }
+    }
 }
 
 impl Reader {
@@ -110,6 +119,12 @@ impl Reader {
     pub fn push(&mut self, bytes: &[u8]) {
         let tool = &mut self.tool;
         self.lines.push(bytes, |line| tool.line(line));
+    }
+
+    /// How many cases have ended, as far as that can be told from the lines until now. What the tool says at its end may put
+    /// this right.
+    pub fn so_far(&self) -> Counts {
+        self.tool.so_far()
     }
 
     /// The output has ended.

@@ -113,6 +113,12 @@ impl Libtest {
         outcome.into_iter().for_each(|outcome| self.tally.add(&pending.name, outcome, None));
     }
 
+    pub fn so_far(&self) -> Counts {
+        let mut counts = self.results;
+        counts.all(self.tally.counts);
+        counts
+    }
+
     pub fn finish(mut self) -> Tally {
         self.close();
         Tally { cases: self.tally.cases, counts: self.results }

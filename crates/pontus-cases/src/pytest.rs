@@ -150,6 +150,10 @@ impl Pytest {
         }
     }
 
+    pub fn so_far(&self) -> Counts {
+        self.tally.counts
+    }
+
     pub fn finish(mut self) -> Tally {
         let is_lost = self.totals.is_none() && !self.has_workers;
         if let Some(pending) =

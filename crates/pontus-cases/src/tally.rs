@@ -11,8 +11,11 @@ pub const NAME_BYTES_MAX: usize = 400;
 /// How many cases ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// How many passed.
     pub passed: u32,
+    /// How many failed.
     pub failed: u32,
+    /// How many were skipped.
     pub skipped: u32,
 }
 
@@ -25,23 +28,23 @@ impl Counts {
         }
     }
 
-    pub fn one(&mut self, outcome: CaseOutcome) {
+    pub(crate) fn one(&mut self, outcome: CaseOutcome) {
         let count = self.of(outcome);
         *count = count.saturating_add(1);
     }
 
-    pub fn less_one(&mut self, outcome: CaseOutcome) {
+    pub(crate) fn less_one(&mut self, outcome: CaseOutcome) {
         let count = self.of(outcome);
         *count = count.saturating_sub(1);
     }
 
-    pub fn all(&mut self, other: Self) {
+    pub(crate) fn all(&mut self, other: Self) {
         self.passed = self.passed.saturating_add(other.passed);
         self.failed = self.failed.saturating_add(other.failed);
         self.skipped = self.skipped.saturating_add(other.skipped);
     }
 
-    pub fn total(self) -> u32 {
+    pub(crate) fn total(self) -> u32 {
         self.passed.saturating_add(self.failed).saturating_add(self.skipped)
     }
 }

@@ -206,6 +206,13 @@ impl Tap {
         }
     }
 
+    pub fn so_far(&self) -> Counts {
+        self.levels.iter().fold(Counts::default(), |mut sum, level| {
+            sum.all(level.counts);
+            sum
+        })
+    }
+
     /// The cases, and what is wrong with the stream. Subtests that no point has summed up are not TAP (rule 10), but
     /// where the stream broke off they are the last that was heard of it.
     pub fn finish(mut self) -> (Tally, Option<String>) {

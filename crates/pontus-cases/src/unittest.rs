@@ -7,7 +7,7 @@ mod summed;
 
 use crate::CaseOutcome::{self, Failed, Passed, Skipped};
 use crate::pending::{Pending, ending};
-use crate::tally::Tally;
+use crate::tally::{Counts, Tally};
 use id::Id;
 use report::Report;
 use summary::{Summary, Totals};
@@ -143,6 +143,10 @@ impl Unittest {
         if test.is_counted {
             self.told.test(test.outcome);
         }
+    }
+
+    pub fn so_far(&self) -> Counts {
+        self.told.cases
     }
 
     pub fn finish(mut self) -> Tally {

@@ -117,3 +117,57 @@ fn parameters_that_look_like_outcomes() {
     let found = reader.finish();
     assert_eq!(cases(&found), [("a.py::t[[x] SKIPPED (y)]", Passed), ("a.py::u[b]", Passed)]);
 }
+
+/// Each line of a document, and what has been counted when it has come.
+fn counts_grow(format: Format, lines: &[(&str, (u32, u32, u32))]) {
+    let mut reader = Reader::new(format);
+    for (line, expected) in lines {
+        reader.push(format!("{line}\n").as_bytes());
+        let counts = reader.so_far();
+        assert_eq!((counts.passed, counts.failed, counts.skipped), *expected, "{line}");
+    }
+}
+
+#[test]
+fn what_is_counted_is_known_while_the_output_comes() {
+    counts_grow(
+        Format::Tap,
+        &[
+            ("1..3", (0, 0, 0)),
+            ("ok 1", (1, 0, 0)),
+            ("    not ok 1 - in a subtest", (1, 1, 0)),
+            ("not ok 2 - with a subtest", (1, 1, 0)),
+            ("ok 3 # SKIP", (1, 1, 1)),
+        ],
+    );
+    counts_grow(
+        Format::Unittest,
+        &[
+            ("test_a (m.T.test_a) ... ok", (1, 0, 0)),
+            ("test_b (m.T.test_b) ... said", (1, 0, 0)),
+            ("FAIL", (1, 0, 0)),
+            ("test_c (m.T.test_c) ... skipped 'why'", (1, 1, 1)),
+        ],
+    );
+    counts_grow(
+        Format::Pytest,
+        &[
+            ("tests/test_a.py::test_a PASSED [ 50%]", (1, 0, 0)),
+            ("tests/test_a.py::test_b FAILED [100%]", (1, 1, 0)),
+        ],
+    );
+    counts_grow(
+        Format::Libtest,
+        &[
+            ("running 2 tests", (0, 0, 0)),
+            ("test a ... ok", (1, 0, 0)),
+            ("test b ... ignored", (1, 0, 1)),
+            (
+                "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+                (1, 0, 1),
+            ),
+            ("running 1 test", (1, 0, 1)),
+            ("test c ... FAILED", (1, 1, 1)),
+        ],
+    );
+}

@@ -4,7 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 /// A flag that also wakes a poll. Its clones are the same flag; once set it stays set.
@@ -49,6 +51,19 @@ impl Stop {
         self.0.as_ref().is_some_and(|shared| shared.set.load(Ordering::SeqCst))
     }
 
+    /// Waits until it is said, for so long at most. Whether it has been.
+    pub fn wait(&self, at_most: Duration) -> bool {
+        let until = Instant::now().checked_add(at_most);
+        let left = || until.map(|until| until.saturating_duration_since(Instant::now()));
+        while !self.is_set() && left().is_none_or(|left| !left.is_zero()) {
+            let fds = self.fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            let time = left().and_then(|left| Timespec::try_from(left).ok());
+            // Whatever wakes it, the time and the flag are looked at again.
+            let _ = poll(&mut Vec::from_iter(fds), time.as_ref());
+        }
+        self.is_set()
+    }
+
     /// What to poll for reading; none on [`Stop::never`].
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.0.as_ref().map(|shared| shared.reader.as_fd())
@@ -70,10 +85,24 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_ends_with_the_word_or_the_time() {
+        let stop = Stop::new().unwrap();
+        let short = Duration::from_millis(30);
+        let began = Instant::now();
+        assert!(!stop.wait(short) && began.elapsed() >= short);
+        let heard = stop.clone();
+        let waiting = std::thread::spawn(move || heard.wait(Duration::MAX));
+        stop.now();
+        assert!(waiting.join().unwrap());
+        assert!(stop.wait(Duration::MAX));
+    }
+
+    #[test]
     fn never_is_never() {
         let stop = Stop::never();
         stop.now();
         assert!(!stop.is_set());
+        assert!(!stop.wait(Duration::from_millis(1)));
         assert!(stop.fd().is_none());
     }
 }

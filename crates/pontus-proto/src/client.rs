@@ -8,9 +8,6 @@ use crate::connection::{Connection, ReadError};
 use crate::limits::{GREETING_MS_MAX, POLL_MS_MAX, PROTOCOL, WRITE_MS_MAX};
 use crate::message::{Code, ParseError, Reply, Request, Role, decode_reply, encode};
 
-/// How long an answer may take: the longest poll, and what a loaded machine adds.
-const ANSWER: Duration = Duration::from_millis(POLL_MS_MAX + WRITE_MS_MAX);
-
 /// Why a question has no answer. The connection is of no use afterwards, except after `Refused`.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -51,13 +48,28 @@ pub struct Client {
 }
 
 impl Client {
+    /// How long an answer may take: the longest poll, and what a loaded machine adds.
+    pub const ANSWER: Duration = Duration::from_millis(POLL_MS_MAX + WRITE_MS_MAX);
+
     /// Dials `address` (`HOST:PORT`), trying each address that the name has, and greets within
     /// [`GREETING_MS_MAX`].
     ///
     /// # Errors
     /// See [`ClientError`].
     pub fn connect(address: &str, role: Role) -> Result<Client, ClientError> {
-        let deadline = Instant::now() + Duration::from_millis(GREETING_MS_MAX);
+        Client::connect_within(Duration::from_millis(GREETING_MS_MAX), address, role)
+    }
+
+    /// The same, for somebody who has less time than that.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn connect_within(
+        time: Duration,
+        address: &str,
+        role: Role,
+    ) -> Result<Client, ClientError> {
+        let deadline = Instant::now() + time.min(Duration::from_millis(GREETING_MS_MAX));
         let unreachable = |reason| ClientError::Unreachable { address: address.to_owned(), reason };
         let stream = dial(address, deadline).map_err(unreachable)?;
         let mut client = Client { connection: Connection::new(stream).map_err(unreachable)? };
@@ -72,7 +84,15 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
-        self.ask_before(request, Instant::now() + ANSWER)
+        self.ask_within(Client::ANSWER, request)
+    }
+
+    /// The same, for somebody who does not wait for an answer as long as [`ANSWER`](Client::ANSWER).
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn ask_within(&mut self, time: Duration, request: &Request) -> Result<Reply, ClientError> {
+        self.ask_before(request, Instant::now() + time.min(Client::ANSWER))
     }
 
     /// A way to end this connection from another thread while an answer is awaited.
@@ -104,6 +124,12 @@ impl Client {
 pub struct HangUp(TcpStream);
 
 impl HangUp {
+    /// Says no more on it. Whatever is on its way to us is still heard.
+    pub fn say_no_more(&self) {
+        // It may have ended by itself.
+        self.0.shutdown(Shutdown::Write).ok();
+    }
+
     /// Ends it.
     pub fn now(&self) {
         // It may have ended by itself.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use pontus_proto::limits::{ATTEMPT_BYTES_MAX, VERSION};
-use pontus_proto::{HostName, ProjectName, parse_address, parse_duration, parse_size};
+use pontus_proto::{HostName, Label, ProjectName, parse_address, parse_duration, parse_size};
 
 /// Tests commits: checks each out beside the clone, runs what git tracks in its tests/, and reports to the dispatcher. The
 /// clone's own work tree and branches are never touched.
@@ -35,6 +35,10 @@ pub struct Args {
           value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub slots: u32,
 
+    /// What commits may ask for that this machine has, as in gpu or os=linux; may be given several times
+    #[arg(long, env = "PONTUS_LABEL", value_name = "KEY[=VALUE]", value_delimiter = ',', value_parser = label)]
+    pub label: Vec<Label>,
+
     /// The name that the repository's observers and runners share [default: that of the clone's origin]
     #[arg(long, env = "PONTUS_PROJECT", value_name = "NAME")]
     pub project: Option<ProjectName>,
@@ -59,6 +63,15 @@ pub struct Args {
     /// How much output of a commit is kept, half of it from the beginning and half from the end
     #[arg(long, env = "PONTUS_OUTPUT_LIMIT", default_value = "16MiB", value_parser = output_limit)]
     pub output_limit: u64,
+}
+
+/// A label with something before its `=`. Spaces around it are those of a list.
+fn label(text: &str) -> Result<Label, String> {
+    let text = text.trim();
+    if text.starts_with('=') {
+        return Err("a label is written KEY or KEY=VALUE".to_owned());
+    }
+    text.parse().map_err(|error: pontus_proto::InvalidId| error.to_string())
 }
 
 /// A size that the dispatcher takes.

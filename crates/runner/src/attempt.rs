@@ -11,6 +11,7 @@ use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Repor
 use crate::checkout::Checkout;
 use crate::clone::Clone;
 use crate::config::Limits;
+use crate::course::Course;
 use crate::regular;
 use crate::setup::Setup;
 use crate::spool::Writer;
@@ -32,6 +33,8 @@ pub struct Assignment {
     pub branch: Option<BranchName>,
     /// How long it may take as a whole.
     pub timeout: Duration,
+    /// When we heard of it.
+    pub arrived: Instant,
 }
 
 /// All that testing needs.
@@ -67,6 +70,12 @@ impl Patience<'_> {
         git.with_stop(self.stop.clone()).with_deadlines(left, left)
     }
 
+    /// Leaves time for something else to change, while anybody waits.
+    pub fn pause(&self, pause: Duration) {
+        let left = self.until.saturating_duration_since(Instant::now());
+        self.stop.wait(pause.min(left));
+    }
+
     /// Whether nobody waits any more.
     pub fn is_over(&self) -> bool {
         self.stop.is_set() || Instant::now() >= self.until
@@ -76,20 +85,21 @@ impl Patience<'_> {
 impl Tester {
     /// Tests a commit. What came of it is in the spool.
     pub fn test(&self, assignment: &Assignment, mut writer: Writer) {
-        let started = Instant::now();
-        let patience = Patience { stop: &self.stop, until: started + assignment.timeout };
-        let mut report = match self.prepare(assignment.commit, &patience) {
-            Ok(units) => self.run_units(assignment, &units, started, &mut writer),
+        let mut course = Course::new(assignment.arrived);
+        let until = assignment.arrived + assignment.timeout;
+        let patience = Patience { stop: &self.stop, until };
+        let mut report = match self.prepare(assignment.commit, &patience, &mut course) {
+            Ok(units) => self.run_units(assignment, &units, &mut course, &mut writer),
             Err(_) if patience.is_over() => {
-                summary::of_units(Vec::new(), Some(assignment.timeout), started.elapsed())
+                summary::of_units(Vec::new(), Some(assignment.timeout), course.lasts())
             }
-            Err(reason) => summary::of_error(&reason, started.elapsed()),
+            Err(reason) => summary::of_error(&reason, course.lasts()),
         };
         if let Some(failure) = writer.failure() {
             let reason = format!("the runner's disk failed: {failure}");
-            report =
-                Report { units: report.units, ..summary::of_error(&reason, started.elapsed()) };
+            report = Report { units: report.units, ..summary::of_error(&reason, course.lasts()) };
         }
+        let report = course.time(report);
         let Assignment { commit, attempt, .. } = *assignment;
         if self.stop.is_set() {
             // Nobody wants to hear of tests that were ended half-way, now or after a restart.
@@ -101,10 +111,16 @@ impl Tester {
         }
     }
 
-    fn prepare(&self, commit: CommitId, patience: &Patience<'_>) -> Result<Vec<Unit>, String> {
+    fn prepare(
+        &self,
+        commit: CommitId,
+        patience: &Patience<'_>,
+        course: &mut Course,
+    ) -> Result<Vec<Unit>, String> {
         self.clone.bring(commit, patience)?;
         let started = Instant::now();
         self.checkout.update(commit, patience)?;
+        course.checked_out();
         info!("{commit}: checked out in {}", seconds(started.elapsed()));
         let tests = self.clone.tests_of(commit, patience)?;
         let text = |path: &str| {
@@ -118,14 +134,15 @@ impl Tester {
         &self,
         assignment: &Assignment,
         units: &[Unit],
-        started: Instant,
+        course: &mut Course,
         writer: &mut Writer,
     ) -> Report {
         let env = self.environment(assignment);
         let surroundings = Surroundings { tree: self.checkout.tree(), env: &env, stop: &self.stop };
         let mut ends: Vec<UnitEnd> = Vec::new();
+        course.begin(units.len());
         for unit in units {
-            let left = assignment.timeout.saturating_sub(started.elapsed());
+            let left = assignment.timeout.saturating_sub(course.lasts());
             let timeout = self.limits.unit_timeout.min(left);
             if left.is_zero() || self.stop.is_set() {
                 break;
@@ -133,9 +150,9 @@ impl Tester {
             if !ends.is_empty() {
                 writer.write(b"\n");
             }
-            ends.push(unit::run(unit, &surroundings, timeout, writer));
+            ends.push(unit::run(unit, &surroundings, timeout, course, writer));
         }
-        let took = started.elapsed();
+        let took = course.lasts();
         let timeout = Some(assignment.timeout).filter(|timeout| took >= *timeout);
         summary::of_units(ends, timeout, took)
     }

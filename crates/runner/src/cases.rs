@@ -60,6 +60,15 @@ pub fn counts(outcome: Outcome, found: Option<&Found>) -> Counts {
     counts
 }
 
+/// What two things count for together.
+pub fn sum(a: Counts, b: Counts) -> Counts {
+    Counts {
+        passed: a.passed.saturating_add(b.passed),
+        failed: a.failed.saturating_add(b.failed),
+        skipped: a.skipped.saturating_add(b.skipped),
+    }
+}
+
 /// Cases as the protocol has them; one without a name is counted only.
 pub fn reports(cases: Vec<Case>) -> Vec<CaseReport> {
     cases.into_iter().filter_map(report).collect()

@@ -1,8 +1,9 @@
 //! The clone that the runner was given: where commits come from. All its slots share it, and one fetch serves them all.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use log::info;
+use log::{info, warn};
 use pontus_exec::{Git, GitError, Tracked};
 use pontus_proto::CommitId;
 
@@ -10,6 +11,11 @@ use crate::attempt::Patience;
 
 /// Where the branches of the origin are kept once they had to be fetched: never among the clone's own.
 const FETCHED: &str = "refs/pontus/fetched";
+
+/// The pauses between tries to reach the origin. Its server may be about to be restarted, or a name may not be found for a moment:
+/// that is not worth a verdict that nobody can do anything with.
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
 
 /// A clone.
 #[derive(Debug)]
@@ -37,14 +43,28 @@ impl Clone {
         git.tracked(&commit.to_string(), "tests").map_err(|error| error.to_string())
     }
 
-    /// Sees to it that the commit is in the clone: it is there, or is fetched by its id, or with all branches.
+    /// Sees to it that the commit is in the clone: it is there, or is fetched by its id, or with all branches. An origin that
+    /// does not answer is asked again a few times.
     ///
     /// # Errors
     /// One sentence for the verdict.
     pub fn bring(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
+        for pause in PAUSES {
+            match self.try_to_bring(commit, patience) {
+                Err(miss) if miss.may_pass && !patience.is_over() => {
+                    warn!("{commit}: {}; trying again in {pause:?}", miss.why);
+                    patience.pause(pause);
+                }
+                result => return result.map_err(|miss| miss.why),
+            }
+        }
+        self.try_to_bring(commit, patience).map_err(|miss| miss.why)
+    }
+
+    fn try_to_bring(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), Miss> {
         let id = commit.to_string();
         let git = patience.give(self.git.clone());
-        let is_here = || git.has_commit(&id).map_err(|error| error.to_string());
+        let is_here = || git.has_commit(&id).map_err(|error| Miss::for_good(error.to_string()));
         if is_here()? {
             return Ok(());
         }
@@ -59,9 +79,30 @@ impl Clone {
             return Ok(());
         }
         match fetched {
-            Ok(()) => Err("no such commit at the origin".to_owned()),
-            Err(error) => Err(format!("no such commit here, and {error}")),
+            Ok(()) => Err(Miss::for_good("no such commit at the origin".to_owned())),
+            Err(error) => Err(Miss::of_origin(&error)),
         }
+    }
+}
+
+/// Why a commit could not be brought.
+struct Miss {
+    /// One sentence for the verdict.
+    why: String,
+    /// Whether another try may fare better.
+    may_pass: bool,
+}
+
+impl Miss {
+    fn for_good(why: String) -> Miss {
+        Miss { why, may_pass: false }
+    }
+
+    /// Not even the origin's branches could be had, so it is not this commit that is missing there. Git's word for it is not
+    /// looked at more closely: it is another one for each transport.
+    fn of_origin(error: &GitError) -> Miss {
+        let may_pass = matches!(error, GitError::Failed { .. });
+        Miss { why: format!("no such commit here, and {error}"), may_pass }
     }
 }
 

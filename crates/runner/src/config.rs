@@ -1,11 +1,13 @@
 //! What is needed, made of what was typed and of what each clone says of itself.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pontus_exec::Git;
-use pontus_proto::{HostName, ProjectName};
+use pontus_proto::limits::LABELS_MAX;
+use pontus_proto::{HostName, Label, ProjectName};
 
 use crate::args::Args;
 use crate::exit::Usage;
@@ -17,6 +19,8 @@ pub struct Config {
     pub dispatcher: String,
     /// What this process is called.
     pub name: HostName,
+    /// What it has that commits may ask for, each once, in order.
+    pub labels: Vec<Label>,
     /// How many commits of each clone are tested at a time.
     pub slots: u32,
     /// The clones.
@@ -59,7 +63,7 @@ impl TryFrom<Args> for Config {
         if several && (args.project.is_some() || args.work_dir.is_some()) {
             let why =
                 "cannot give --project or --work-dir to several clones; start a runner for each";
-            return Err(Usage(why).into());
+            return Err(Usage(why.to_owned()).into());
         }
         let clones = args.repos.iter().map(|repo| clone(repo, &args)).collect::<Result<_>>()?;
         Ok(Config {
@@ -67,6 +71,7 @@ impl TryFrom<Args> for Config {
                 Some(name) => name,
                 None => host_name()?,
             },
+            labels: labels(args.label)?,
             dispatcher: args.dispatcher_server,
             slots: args.slots,
             clones,
@@ -87,6 +92,16 @@ fn clone(repo: &Path, args: &Args) -> Result<CloneConfig> {
     };
     let work_dir = args.work_dir.clone().unwrap_or_else(|| git_dir.join("pontus"));
     Ok(CloneConfig { git, git_dir, project, work_dir })
+}
+
+/// A label says that something is there, so one that is given twice is there as before.
+fn labels(given: Vec<Label>) -> Result<Vec<Label>> {
+    let labels: BTreeSet<_> = given.into_iter().collect();
+    if labels.len() > LABELS_MAX {
+        let count = labels.len();
+        return Err(Usage(format!("cannot have {count} labels: give at most {LABELS_MAX}")).into());
+    }
+    Ok(labels.into_iter().collect())
 }
 
 fn host_name() -> Result<HostName> {

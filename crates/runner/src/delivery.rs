@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use pontus_proto::Progress;
 use pontus_proto::limits::SILENCE_MS_MAX;
 
-use crate::spool::Progress;
+use crate::spool::Contents;
 
 /// Output that is sent at once: on a link of 100 KB/s it takes two seconds, so that beats are not held up. Far below what the
 /// protocol allows.
@@ -14,8 +15,51 @@ const PIECE_BYTES: usize = 128 * 1024;
 const BEATS: u32 = 4;
 
 /// From one beat to the next.
-pub fn beat_interval(lease: Duration) -> Duration {
+fn beat_interval(lease: Duration) -> Duration {
     lease.min(Duration::from_millis(SILENCE_MS_MAX)) / BEATS
+}
+
+/// How soon news of the progress may follow the last: soon enough for somebody who looks on, and cheap for a dispatcher with
+/// hundreds of runners. What ends before does without.
+const NEWS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What has been said of an attempt, and when there is something to be said again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How much output the dispatcher has.
+    pub output_bytes: u64,
+    /// How far the tests had come.
+    progress: Option<Progress>,
+    /// When the lease wants a beat.
+    beat_due: Instant,
+    /// From when on news of the progress is worth a beat of its own.
+    news_due: Instant,
+}
+
+impl Said {
+    /// Nothing yet, but that it was taken on.
+    pub fn nothing(now: Instant, lease: Duration) -> Said {
+        let (beat_due, news_due) = (now + beat_interval(lease), now + NEWS_INTERVAL);
+        Said { output_bytes: 0, progress: None, beat_due, news_due }
+    }
+
+    /// A beat, with how far the tests have come.
+    pub fn beat(&mut self, now: Instant, lease: Duration, progress: Option<Progress>) {
+        let output_bytes = self.output_bytes;
+        *self = Said { output_bytes, progress, ..Said::nothing(now, lease) };
+    }
+
+    /// Nothing that still holds: on a new connection the dispatcher first wants to know what we hold.
+    pub fn forget(&mut self, now: Instant) {
+        self.beat_due = now;
+    }
+
+    /// When the next beat is due.
+    fn next_beat(&self, contents: &Contents) -> Instant {
+        // A report tells more than any progress.
+        let has_news = contents.report.is_none() && contents.progress != self.progress;
+        if has_news { self.beat_due.min(self.news_due) } else { self.beat_due }
+    }
 }
 
 /// The next thing to say, or how long there is nothing to be said.
@@ -32,13 +76,14 @@ pub enum Next {
 }
 
 /// Decides. A beat goes first: a flood of output must not cost the lease. The report goes last.
-pub fn next(now: Instant, beat_due: Instant, sent_bytes: u64, progress: &Progress) -> Next {
-    let unsent = progress.output_bytes.saturating_sub(sent_bytes);
+pub fn next(now: Instant, said: &Said, contents: &Contents) -> Next {
+    let unsent = contents.output_bytes.saturating_sub(said.output_bytes);
+    let beat_due = said.next_beat(contents);
     if now >= beat_due {
         Next::Beat
     } else if unsent > 0 {
         Next::Output(usize::try_from(unsent).unwrap_or(usize::MAX).min(PIECE_BYTES))
-    } else if progress.report.is_some() {
+    } else if contents.report.is_some() {
         Next::Report
     } else {
         Next::WaitUntil(beat_due)
@@ -47,13 +92,19 @@ pub fn next(now: Instant, beat_due: Instant, sent_bytes: u64, progress: &Progres
 
 #[cfg(test)]
 mod tests {
-    use pontus_proto::Report;
+    use pontus_proto::{Counts, Report};
 
     use super::*;
     use crate::summary;
 
-    fn progress(output_bytes: u64, report: Option<Report>) -> Progress {
-        Progress { output_bytes, report }
+    const LEASE: Duration = Duration::from_secs(10);
+
+    fn contents(output_bytes: u64, report: Option<Report>) -> Contents {
+        Contents { output_bytes, progress: None, report }
+    }
+
+    fn said(now: Instant, output_bytes: u64) -> Said {
+        Said { output_bytes, ..Said::nothing(now, LEASE) }
     }
 
     #[test]
@@ -65,14 +116,35 @@ mod tests {
     #[test]
     fn beats_then_output_then_the_report() {
         let now = Instant::now();
-        let later = now + Duration::from_secs(1);
+        let later = now + beat_interval(LEASE);
         let report = summary::of_error("no tests", Duration::ZERO);
-        let all = progress(10, Some(report.clone()));
-        assert_eq!(next(now, now, 0, &all), Next::Beat);
-        assert_eq!(next(now, later, 4, &all), Next::Output(6));
-        assert_eq!(next(now, later, 10, &all), Next::Report);
-        assert_eq!(next(now, later, 10, &progress(10, None)), Next::WaitUntil(later));
-        let flood = progress(u64::MAX, None);
-        assert_eq!(next(now, later, 0, &flood), Next::Output(PIECE_BYTES));
+        let all = contents(10, Some(report.clone()));
+        assert_eq!(next(later, &said(now, 0), &all), Next::Beat);
+        assert_eq!(next(now, &said(now, 4), &all), Next::Output(6));
+        assert_eq!(next(now, &said(now, 10), &all), Next::Report);
+        assert_eq!(next(now, &said(now, 10), &contents(10, None)), Next::WaitUntil(later));
+        let flood = contents(u64::MAX, None);
+        assert_eq!(next(now, &said(now, 0), &flood), Next::Output(PIECE_BYTES));
+        let mut anew = said(now, 0);
+        anew.forget(now);
+        assert_eq!(next(now, &anew, &all), Next::Beat);
+    }
+
+    #[test]
+    fn news_of_the_progress_waits_for_its_interval_and_no_longer() {
+        let now = Instant::now();
+        let (soon, later) = (now + NEWS_INTERVAL, now + beat_interval(LEASE));
+        let progress = Progress { unit: None, units_done: 1, units: 2, counts: Counts::default() };
+        let mut said = Said::nothing(now, LEASE);
+        let news = Contents { progress: Some(progress.clone()), ..contents(0, None) };
+        assert_eq!(next(now, &said, &contents(0, None)), Next::WaitUntil(later));
+        assert_eq!(next(now, &said, &news), Next::WaitUntil(soon));
+        assert_eq!(next(soon, &said, &news), Next::Beat);
+        let report = summary::of_error("no tests", Duration::ZERO);
+        let over = Contents { report: Some(report), ..news.clone() };
+        assert_eq!(next(soon, &said, &over), Next::Report);
+        // Once it has been said it is no news.
+        said.beat(soon, LEASE, Some(progress));
+        assert_eq!(next(soon, &said, &news), Next::WaitUntil(soon + beat_interval(LEASE)));
     }
 }

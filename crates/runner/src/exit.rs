@@ -16,7 +16,7 @@ const BUG: i32 = 70;
 /// What was typed cannot be meant. Marks an error that ends the process with its own exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Usage(pub &'static str);
+pub struct Usage(pub String);
 
 /// The exit code of `result`, with its error said on standard error in one line.
 pub fn code(result: Result<()>) -> ExitCode {

@@ -1,8 +1,9 @@
 //! How the user ends the runner: one signal finishes what is being tested, two give it back.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use log::info;
@@ -24,16 +25,32 @@ pub enum Hurry {
     Now,
 }
 
+/// How long we go on listening on connections that are about to be ended. An assignment that the dispatcher sent before it saw us
+/// leave arrives meanwhile, over a slow line too, and can be given back.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
 /// Shared by all slots.
 #[derive(Debug, Default)]
-pub struct Leave(Mutex<State>);
+pub struct Leave {
+    state: Mutex<State>,
+    /// A slot has its answer.
+    answered: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct State {
     hurry: Hurry,
     bells: Vec<Arc<Bell>>,
-    /// Connections on which nothing but an assignment is awaited, by slot.
-    idle: BTreeMap<usize, HangUp>,
+    /// Who waits for an answer, by slot.
+    asking: BTreeMap<usize, Asking>,
+}
+
+/// A connection on which an answer is awaited.
+#[derive(Debug)]
+struct Asking {
+    /// How much of a hurry ends it.
+    ends_at: Hurry,
+    connection: HangUp,
 }
 
 impl Leave {
@@ -47,32 +64,47 @@ impl Leave {
         self.state().bells.push(bell);
     }
 
-    /// Says that `slot` waits for an assignment, and may be hung up on. False where it should not begin to.
-    pub fn begin_idle(&self, slot: usize, connection: HangUp) -> bool {
+    /// Says that `slot` is going to wait for an answer, and may be hung up on when there is as much of a hurry as `ends_at`.
+    /// False where there is already.
+    pub fn begin_ask(&self, slot: usize, ends_at: Hurry, connection: HangUp) -> bool {
         let mut state = self.state();
-        if state.hurry > Hurry::None {
-            return false;
+        let may_wait = state.hurry < ends_at;
+        if may_wait {
+            state.asking.insert(slot, Asking { ends_at, connection });
         }
-        state.idle.insert(slot, connection);
-        true
+        may_wait
     }
 
     /// Says that `slot` does not wait any more.
-    pub fn end_idle(&self, slot: usize) {
-        self.state().idle.remove(&slot);
+    pub fn end_ask(&self, slot: usize) {
+        self.state().asking.remove(&slot);
+        self.answered.notify_all();
     }
 
     /// Tells everybody that there is as much of a hurry as this, if not more.
     pub fn raise(&self, hurry: Hurry) {
         let mut state = self.state();
         state.hurry = state.hurry.max(hurry);
-        state.idle.values().for_each(HangUp::now);
         state.bells.iter().for_each(|bell| bell.ring());
+        // Whoever asks for work is given none from now on: the dispatcher sees that we say no more.
+        let ready = state.ending().filter(|asking| asking.ends_at == Hurry::WhenDone);
+        ready.for_each(|asking| asking.connection.say_no_more());
+        let is_awaited = |state: &mut State| state.ending().next().is_some();
+        let waited = self.answered.wait_timeout_while(state, ON_ITS_WAY, is_awaited);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.ending().for_each(|asking| asking.connection.now());
     }
 
     /// The state is replaced in single steps, so a panic elsewhere leaves it whole.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Those that have waited long enough.
+    fn ending(&self) -> impl Iterator<Item = &Asking> {
+        self.asking.values().filter(|asking| asking.ends_at <= self.hurry)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use log::{info, warn};
 use pontus_proto::{
-    Client, ClientError, HangUp, HostName, InstanceId, ProjectName, Reply, Request, Role,
+    Client, ClientError, HangUp, HostName, InstanceId, Label, ProjectName, Reply, Request, Role,
     RunnerName,
 };
 
@@ -24,6 +24,8 @@ pub struct Identity {
     pub name: HostName,
     /// Whose commits it tests.
     pub project: ProjectName,
+    /// What commits may ask for.
+    pub labels: Vec<Label>,
     /// Which process it is.
     pub instance: InstanceId,
 }
@@ -59,6 +61,11 @@ impl Link {
         &self.identity.instance
     }
 
+    /// What the dispatcher calls it, or the process its own name, until they have met.
+    pub fn name(&self) -> &str {
+        self.runner.as_ref().map_or(self.identity.name.as_str(), RunnerName::as_str)
+    }
+
     /// The lease that the dispatcher gives; its default until it has been heard.
     pub fn lease(&self) -> Duration {
         self.lease
@@ -74,10 +81,10 @@ impl Link {
         self.client.is_some()
     }
 
-    /// Dials and registers, unless it is up or it is too early. Says whether it is up.
-    pub fn dial(&mut self) -> bool {
+    /// Dials and registers within this time, unless it is up or it is too early. Says whether it is up.
+    pub fn dial(&mut self, time: Duration) -> bool {
         if self.client.is_none() && Instant::now() >= self.next_dial {
-            match self.register() {
+            match self.register(time) {
                 Ok(client) => self.came_up(client),
                 Err(error) => self.went_down(&error),
             }
@@ -85,10 +92,11 @@ impl Link {
         self.is_up()
     }
 
-    /// Asks on a link that is up. A failure takes it down, except where the dispatcher just said no.
-    pub fn ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
+    /// Asks on a link that is up, and waits so long for the answer. A failure takes it down, except where the dispatcher just
+    /// said no.
+    pub fn ask(&mut self, time: Duration, request: &Request) -> Result<Reply, ClientError> {
         let closed = || ClientError::Lost(pontus_proto::ReadError::Closed);
-        let result = self.client.as_mut().ok_or_else(closed)?.ask(request);
+        let result = self.client.as_mut().ok_or_else(closed)?.ask_within(time, request);
         if result.is_ok() {
             self.pause = PAUSE_MIN;
             self.trouble = None;
@@ -113,10 +121,12 @@ impl Link {
         }
     }
 
-    fn register(&mut self) -> Result<Client, ClientError> {
-        let Identity { dispatcher, name, project, instance } = self.identity.clone();
-        let mut client = Client::connect(&dispatcher, Role::Runner)?;
-        match client.ask(&Request::Register { name, instance, project, labels: Vec::new() })? {
+    fn register(&mut self, time: Duration) -> Result<Client, ClientError> {
+        let Identity { dispatcher, name, project, labels, instance } = self.identity.clone();
+        let until = Instant::now() + time;
+        let mut client = Client::connect_within(time, &dispatcher, Role::Runner)?;
+        let left = until.saturating_duration_since(Instant::now());
+        match client.ask_within(left, &Request::Register { name, instance, project, labels })? {
             Reply::Registered { runner, lease_ms } => {
                 self.lease = Duration::from_millis(lease_ms);
                 self.runner = Some(runner);

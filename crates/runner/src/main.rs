@@ -12,6 +12,7 @@ mod checkout;
 mod clone;
 mod command;
 mod config;
+mod course;
 mod delivery;
 mod exit;
 mod leave;

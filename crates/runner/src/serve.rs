@@ -62,6 +62,7 @@ fn slot(number: usize, config: &Config, clone: &CloneConfig, common: Common) -> 
     let identity = Identity {
         dispatcher: config.dispatcher.clone(),
         name: config.name.clone(),
+        labels: config.labels.clone(),
         project: clone.project.clone(),
         instance: instance(leftover.as_ref().map(|(finished, _)| finished))?,
     };

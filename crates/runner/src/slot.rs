@@ -6,22 +6,26 @@ use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
 use pontus_exec::Stop;
-use pontus_proto::{Bytes, ClientError, Code, Reply, Request};
+use pontus_proto::{Bytes, Client, ClientError, Code, Progress, Reply, Request};
 
 use crate::attempt::{Assignment, Tester};
 use crate::bell::Bell;
 use crate::checkout::Checkout;
 use crate::clone::Clone;
 use crate::config::Limits;
-use crate::delivery::{self, Next};
+use crate::delivery::{self, Next, Said};
 use crate::leave::{Hurry, Leave};
 use crate::link::Link;
-use crate::spool::{self, Finished, Reader, Writer};
+use crate::spool::{self, Contents, Finished, Reader, Writer};
 use crate::term::Term;
 use crate::work::Place;
 
 /// How long to leave a disk alone that did not do its work, the dispatcher's or our own.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long our last words may take when the user is in a hurry: a dispatcher that is there answers in far less, and one that is not
+/// finds out by itself.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// One runner.
 #[derive(Debug)]
@@ -68,6 +72,17 @@ enum End {
     Kept,
 }
 
+/// What the dispatcher has for a runner that is ready.
+#[derive(Debug)]
+enum Offer {
+    /// A commit.
+    Work(Assignment),
+    /// Nothing yet.
+    Nothing,
+    /// The word that a user wants it to leave.
+    Leave,
+}
+
 /// What the dispatcher says of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Heard {
@@ -80,11 +95,11 @@ enum Heard {
 }
 
 impl Slot {
-    /// Runs until the user wants it to leave.
+    /// Runs until a user wants it to leave.
     pub fn run(mut self) {
         self.deliver_leftover();
         while self.common.leave.hurry() == Hurry::None {
-            if !self.link.dial() {
+            if !self.link.dial(Client::ANSWER) {
                 self.bell.wait_until(self.link.next_dial());
                 continue;
             }
@@ -97,12 +112,17 @@ impl Slot {
                 return;
             }
             match self.wait_for_work() {
-                Some(assignment) => {
+                Offer::Work(assignment) => {
                     self.common.term.begin();
                     self.take_on(&assignment, writer);
                     self.common.term.end();
                 }
-                None => self.common.term.put_back(),
+                Offer::Nothing => self.common.term.put_back(),
+                Offer::Leave => {
+                    self.common.term.put_back();
+                    info!("{} was drained, and leaves", self.link.name());
+                    return;
+                }
             }
         }
     }
@@ -136,29 +156,38 @@ impl Slot {
     }
 
     /// One long poll.
-    fn wait_for_work(&mut self) -> Option<Assignment> {
-        if let Some(hang_up) = self.link.hang_up()
-            && !self.common.leave.begin_idle(self.number, hang_up)
-        {
-            return None;
+    fn wait_for_work(&mut self) -> Offer {
+        if !self.begin_ask(Hurry::WhenDone) {
+            return Offer::Nothing;
         }
-        let reply = self.link.ask(&Request::Ready {});
-        self.common.leave.end_idle(self.number);
+        let reply = self.link.ask(Client::ANSWER, &Request::Ready {});
+        self.common.leave.end_ask(self.number);
         match reply {
             Ok(Reply::Assigned { commit, attempt, branch, timeout_ms }) => {
                 let timeout = Duration::from_millis(timeout_ms);
-                Some(Assignment { commit, attempt, branch, timeout })
+                let arrived = Instant::now();
+                return Offer::Work(Assignment { commit, attempt, branch, timeout, arrived });
             }
-            Ok(Reply::Idle {}) => None,
-            Ok(_) => {
-                self.link.drop_client(&ClientError::Unfitting);
-                None
-            }
-            Err(error) => {
-                self.link.drop_client(&error);
-                None
-            }
+            Ok(Reply::Idle {}) => {}
+            Ok(Reply::Leave {}) => return Offer::Leave,
+            Ok(_) => self.link.drop_client(&ClientError::Unfitting),
+            Err(error) => self.link.drop_client(&error),
         }
+        Offer::Nothing
+    }
+
+    /// Lets the wait for an answer end when there is as much of a hurry as this. False where there is already.
+    fn begin_ask(&self, ends_at: Hurry) -> bool {
+        let leave = &self.common.leave;
+        match self.link.hang_up() {
+            Some(connection) => leave.begin_ask(self.number, ends_at, connection),
+            None => leave.hurry() < ends_at,
+        }
+    }
+
+    /// How long the dispatcher may take over anything now.
+    fn patience(&self) -> Duration {
+        if self.common.leave.hurry() == Hurry::Now { LAST_WORDS } else { Client::ANSWER }
     }
 
     fn take_on(&mut self, assignment: &Assignment, writer: Writer) {
@@ -202,39 +231,38 @@ impl Slot {
 
     /// Beats, sends output as it comes, and reports, over as many connections as it takes.
     fn deliver(&mut self, assignment: &Assignment, reader: &Reader, stop: &Stop) -> End {
-        let mut sent_bytes = 0;
-        let mut beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
+        let mut said = Said::nothing(Instant::now(), self.link.lease());
         loop {
-            let progress = reader.progress();
-            if self.common.leave.hurry() == Hurry::Now && progress.report.is_none() {
+            let contents = reader.contents();
+            if self.common.leave.hurry() == Hurry::Now && contents.report.is_none() {
                 stop.now();
             }
-            if stop.is_set() && progress.report.is_some() {
+            if stop.is_set() && contents.report.is_some() {
                 // Only now is nothing of the tests left that could disturb the next attempt.
                 self.give_back(assignment);
                 return End::Over;
             }
             if !self.link.is_up() {
-                if !self.link.dial() {
-                    if self.common.leave.hurry() > Hurry::None && progress.report.is_some() {
+                if !self.link.dial(self.patience()) {
+                    if self.common.leave.hurry() > Hurry::None && contents.report.is_some() {
                         return End::Kept;
                     }
                     self.bell.wait_until(self.link.next_dial());
                     continue;
                 }
-                // On a new connection the dispatcher first wants to know what we hold.
-                beat_due = Instant::now();
+                said.forget(Instant::now());
             }
-            let request = match delivery::next(Instant::now(), beat_due, sent_bytes, &progress) {
+            let request = match delivery::next(Instant::now(), &said, &contents) {
                 Next::WaitUntil(until) => {
                     self.bell.wait_until(until);
                     continue;
                 }
                 Next::Beat => {
-                    beat_due = Instant::now() + delivery::beat_interval(self.link.lease());
-                    beat(assignment)
+                    let progress = contents.progress;
+                    said.beat(Instant::now(), self.link.lease(), progress.clone());
+                    beat(assignment, progress)
                 }
-                Next::Output(bytes) => match output(assignment, reader, sent_bytes, bytes) {
+                Next::Output(bytes) => match output(assignment, reader, said.output_bytes, bytes) {
                     Ok(request) => request,
                     Err(error) => {
                         error!("{}: cannot read the spool: {error}", assignment.commit);
@@ -243,10 +271,10 @@ impl Slot {
                         return End::Over;
                     }
                 },
-                Next::Report => report(assignment, &progress),
+                Next::Report => report(assignment, contents),
             };
             match self.say(assignment, &request) {
-                Heard::Kept(output_bytes) => sent_bytes = output_bytes,
+                Heard::Kept(output_bytes) => said.output_bytes = output_bytes,
                 Heard::Over => return End::Over,
                 Heard::Nothing => {}
             }
@@ -255,7 +283,10 @@ impl Slot {
 
     /// Says one thing about an attempt, and deals with whatever comes of it but the two ways that it can go on.
     fn say(&mut self, assignment: &Assignment, request: &Request) -> Heard {
-        match self.link.ask(request) {
+        self.begin_ask(Hurry::Now);
+        let reply = self.link.ask(self.patience(), request);
+        self.common.leave.end_ask(self.number);
+        match reply {
             Ok(Reply::Kept { output_bytes }) => return Heard::Kept(output_bytes),
             Ok(Reply::Recorded {}) => return Heard::Over,
             Err(ClientError::Refused { code: Code::Stale, message }) => {
@@ -272,13 +303,26 @@ impl Slot {
         Heard::Nothing
     }
 
-    /// Says so, if anybody is there to hear it; otherwise the lease ends by itself.
+    /// Says so, if anybody is there to hear it soon; otherwise the lease ends by itself. The same hurry may have ended the
+    /// connection, so a new one is dialled where that is needed.
     fn give_back(&mut self, assignment: &Assignment) {
         let Assignment { commit, attempt, .. } = *assignment;
-        let told =
-            self.link.dial() && self.link.ask(&Request::GiveBack { commit, attempt }).is_ok();
-        if told {
-            info!("{commit}: given back");
+        let until = Instant::now() + LAST_WORDS;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            if !self.link.dial(left) {
+                self.bell.wait_until(self.link.next_dial().min(until));
+                continue;
+            }
+            match self.link.ask(left, &Request::GiveBack { commit, attempt }) {
+                Ok(_) => return info!("{commit}: given back"),
+                // It is not ours any more.
+                Err(ClientError::Refused { .. }) => return,
+                Err(_) => {}
+            }
         }
     }
 
@@ -291,6 +335,7 @@ impl Slot {
                 attempt: finished.attempt,
                 branch: None,
                 timeout: Duration::ZERO,
+                arrived: Instant::now(),
             };
             if self.deliver(&assignment, &reader, &Stop::never()) == End::Kept {
                 return;
@@ -306,8 +351,9 @@ impl Slot {
     }
 }
 
-fn beat(assignment: &Assignment) -> Request {
-    Request::Beat { commit: assignment.commit, attempt: assignment.attempt, progress: None }
+fn beat(assignment: &Assignment, progress: Option<Progress>) -> Request {
+    let Assignment { commit, attempt, .. } = *assignment;
+    Request::Beat { commit, attempt, progress }
 }
 
 fn output(
@@ -321,8 +367,8 @@ fn output(
     Ok(Request::Output { commit, attempt, offset, data })
 }
 
-fn report(assignment: &Assignment, progress: &spool::Progress) -> Request {
+fn report(assignment: &Assignment, contents: Contents) -> Request {
     let Assignment { commit, attempt, .. } = *assignment;
-    let report = progress.report.clone().expect("there is a report to be said");
+    let report = contents.report.expect("there is a report to be said");
     Request::Report { commit, attempt, report }
 }

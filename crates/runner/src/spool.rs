@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pontus_proto::{Attempt, CommitId, InstanceId, Report};
+use pontus_proto::{Attempt, CommitId, InstanceId, Progress, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::bell::Bell;
@@ -27,11 +27,13 @@ pub struct Finished {
     pub report: Report,
 }
 
-/// How far the tests are, for the thread that delivers.
+/// What there is to deliver so far.
 #[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// How much output there is to send.
+pub struct Contents {
+    /// How much output.
     pub output_bytes: u64,
+    /// How far the tests have come, once that is known. It is for the moment, and not on the disk.
+    pub progress: Option<Progress>,
     /// What came of it, once it is over.
     pub report: Option<Report>,
 }
@@ -40,7 +42,7 @@ pub struct Progress {
 #[derive(Debug)]
 pub struct Reader {
     output: File,
-    progress: Mutex<Progress>,
+    contents: Mutex<Contents>,
     bell: Arc<Bell>,
 }
 
@@ -70,7 +72,7 @@ pub fn begin(folder: &Path, output_bytes_max: u64, bell: Arc<Bell>) -> io::Resul
     fs::create_dir_all(folder)?;
     let path = output_path(folder);
     let file = File::create_new(&path)?;
-    let reader = Arc::new(Reader { output: File::open(&path)?, progress: Mutex::default(), bell });
+    let reader = Arc::new(Reader { output: File::open(&path)?, contents: Mutex::default(), bell });
     let half = output_bytes_max / 2;
     Ok(Writer {
         folder: folder.to_owned(),
@@ -95,11 +97,12 @@ pub fn leftover(folder: &Path, bell: Arc<Bell>) -> Option<(Finished, Arc<Reader>
         })
         .ok()?;
     let output = File::open(output_path(folder)).ok()?;
-    let progress = Progress {
+    let contents = Contents {
         output_bytes: finished.report.output_bytes,
+        progress: None,
         report: Some(finished.report.clone()),
     };
-    Some((finished, Arc::new(Reader { output, progress: Mutex::new(progress), bell })))
+    Some((finished, Arc::new(Reader { output, contents: Mutex::new(contents), bell })))
 }
 
 /// Forgets whatever is in `folder`.
@@ -114,8 +117,8 @@ pub fn clear(folder: &Path) -> io::Result<()> {
 }
 
 impl Reader {
-    /// How far the tests are.
-    pub fn progress(&self) -> Progress {
+    /// What there is to deliver so far.
+    pub fn contents(&self) -> Contents {
         self.state().clone()
     }
 
@@ -130,14 +133,14 @@ impl Reader {
         Ok(data)
     }
 
-    fn update(&self, change: impl FnOnce(&mut Progress)) {
+    fn update(&self, change: impl FnOnce(&mut Contents)) {
         change(&mut self.state());
         self.bell.ring();
     }
 
     /// Changed in single steps, so a panic elsewhere leaves it whole.
-    fn state(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,6 +169,13 @@ impl Writer {
         self.write(format!("{line}\n").as_bytes());
     }
 
+    /// Tells how far the tests have come. Whoever delivers is woken by what is new.
+    pub fn publish(&self, progress: Progress) {
+        if self.reader.state().progress.as_ref() != Some(&progress) {
+            self.reader.update(|contents| contents.progress = Some(progress));
+        }
+    }
+
     /// Why output could not be kept, if so.
     pub fn failure(&self) -> Option<&io::Error> {
         self.failure.as_ref()
@@ -183,16 +193,16 @@ impl Writer {
         mut report: Report,
     ) -> io::Result<()> {
         self.append_tail();
-        report.output_bytes = self.reader.progress().output_bytes;
+        report.output_bytes = self.reader.contents().output_bytes;
         let finished = Finished { commit, attempt, instance, report: report.clone() };
         let kept = self.keep(&finished);
-        self.reader.update(|progress| progress.report = Some(report));
+        self.reader.update(|contents| contents.report = Some(report));
         kept
     }
 
     /// Ends without anything to deliver: whoever reads this spool has lost interest.
     pub fn abandon(self, report: Report) {
-        self.reader.update(|progress| progress.report = Some(report));
+        self.reader.update(|contents| contents.report = Some(report));
     }
 
     fn keep(&self, finished: &Finished) -> io::Result<()> {
@@ -211,7 +221,7 @@ impl Writer {
             return;
         }
         match self.file.write_all(data) {
-            Ok(()) => self.reader.update(|progress| progress.output_bytes += data.len() as u64),
+            Ok(()) => self.reader.update(|contents| contents.output_bytes += data.len() as u64),
             Err(error) => self.failure = Some(error),
         }
     }
@@ -261,6 +271,8 @@ mod tests {
             reason: None,
             counts: Counts::default(),
             duration_ms: 1,
+            checked_out_ms: Some(2),
+            first_output_ms: None,
             output_bytes: 0,
             units: Vec::new(),
         };
@@ -268,8 +280,9 @@ mod tests {
         writer.finish(commit, Attempt(3), instance, report).unwrap();
         let (finished, reader) = leftover(&folder, Arc::default()).unwrap();
         assert_eq!((finished.commit, finished.attempt), (commit, Attempt(3)));
+        assert_eq!(finished.report.checked_out_ms, Some(2));
         let bytes = finished.report.output_bytes;
-        assert_eq!(reader.progress().output_bytes, bytes);
+        assert_eq!(reader.contents().output_bytes, bytes);
         String::from_utf8(reader.read(0, usize::try_from(bytes).unwrap()).unwrap()).unwrap()
     }
 
@@ -294,7 +307,7 @@ mod tests {
         let folder = folder.path().join("spool");
         let mut writer = begin(&folder, 100, Arc::default()).unwrap();
         writer.write(b"hello");
-        assert_eq!(writer.reader().progress().output_bytes, 5);
+        assert_eq!(writer.reader().contents().output_bytes, 5);
         assert!(leftover(&folder, Arc::default()).is_none());
         clear(&folder).unwrap();
         clear(&folder).unwrap();

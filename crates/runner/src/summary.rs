@@ -6,20 +6,14 @@ use pontus_proto::limits::REASON_BYTES_MAX;
 use pontus_proto::{Counts, Outcome, Report, Verdict, escaped};
 
 use crate::cases;
+use crate::course::milliseconds;
 use crate::unit::UnitEnd;
 
 /// The report of an attempt that ran its units; `timeout` where the attempt as a whole ran out of time.
 ///
 /// A test that said no outweighs all else: nothing that went wrong beside it can make the commit good.
 pub fn of_units(ends: Vec<UnitEnd>, timeout: Option<Duration>, took: Duration) -> Report {
-    let counts = ends.iter().fold(Counts::default(), |sum, end| {
-        let counts = end.report.counts;
-        Counts {
-            passed: sum.passed.saturating_add(counts.passed),
-            failed: sum.failed.saturating_add(counts.failed),
-            skipped: sum.skipped.saturating_add(counts.skipped),
-        }
-    });
+    let counts = ends.iter().map(|end| end.report.counts).fold(Counts::default(), cases::sum);
     let first = |outcome| ends.iter().find(|end| end.report.outcome == outcome);
     let why = |end: &UnitEnd| end.why.clone();
     let (verdict, reason) = if first(Outcome::Failed).is_some() {
@@ -55,7 +49,7 @@ fn report(
         verdict,
         reason: reason.map(|reason| one_line(&reason)),
         counts,
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: milliseconds(took),
         checked_out_ms: None,
         first_output_ms: None,
         output_bytes: 0,

@@ -10,6 +10,7 @@ use pontus_proto::{CaseReport, Counts, Outcome, UnitReport, escaped, seconds};
 
 use crate::cases;
 use crate::command;
+use crate::course::{Course, milliseconds};
 use crate::spool::Writer;
 use crate::suite::{Kind, Unit};
 
@@ -47,17 +48,21 @@ pub fn run(
     unit: &Unit,
     surroundings: &Surroundings<'_>,
     timeout: Duration,
+    course: &mut Course,
     writer: &mut Writer,
 ) -> UnitEnd {
+    writer.publish(course.inside(&unit.name, Counts::default()));
     writer.write_line(&format!("=== {}", unit.name));
     let mut reader = command::format(unit.kind).map(Reader::new);
     let ended = match missing(unit, surroundings) {
         Some(why) => Err(why),
         None => {
             let mut sink = |data: &[u8]| {
+                course.printed();
                 writer.write(data);
                 if let Some(reader) = &mut reader {
                     reader.push(data);
+                    writer.publish(course.inside(&unit.name, so_far(reader)));
                 }
             };
             let job = surroundings.job(unit, command::command(unit, surroundings.tree), timeout);
@@ -67,7 +72,15 @@ pub fn run(
     };
     let end = judge(unit, ended, reader.map(Reader::finish), timeout);
     writer.write_line(&closing_line(&end));
+    course.unit_ended(end.report.counts);
+    writer.publish(course.between());
     end
+}
+
+/// The cases that have ended, while others may follow.
+fn so_far(reader: &Reader) -> Counts {
+    let pontus_cases::Counts { passed, failed, skipped } = reader.so_far();
+    Counts { passed, failed, skipped }
 }
 
 impl Surroundings<'_> {
@@ -163,7 +176,7 @@ impl UnitEnd {
         lasted: Duration,
         why: Option<String>,
     ) -> UnitEnd {
-        let duration_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = milliseconds(lasted);
         let report = UnitReport {
             unit: unit.name.clone(),
             outcome,

@@ -102,7 +102,7 @@ pub struct Report {
     /// From the assignment's arrival until the commit was checked out, in milliseconds; left out where it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_out_ms: Option<u64>,
-    /// From the assignment's arrival to the first output, in milliseconds; left out where there was none.
+    /// From the assignment's arrival until a test first printed something, in milliseconds; left out where none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_output_ms: Option<u64>,
     /// How many bytes of output there are. The dispatcher has to have them before it is told this.

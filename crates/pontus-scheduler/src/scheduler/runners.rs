@@ -25,12 +25,15 @@ impl Scheduler {
         said: Introduction,
         out: &mut Effects,
     ) {
-        self.detach(session);
-        let name = self.name_of(&instance, &said.host);
+        // What it was before counts, also where this very connection was its own until now.
         let known = self.runners.get(&instance);
+        let name = known.map(|runner| runner.name.clone());
         let testing = known.and_then(|runner| runner.testing);
         let is_draining = known.is_some_and(|runner| runner.is_draining);
-        if let Some(old) = known.and_then(|runner| runner.session)
+        let old = known.and_then(|runner| runner.session);
+        self.detach(session);
+        let name = name.unwrap_or_else(|| self.free_name(&said.host));
+        if let Some(old) = old
             && self.detach(old)
         {
             out.push(Effect::Say(old, Answer::Replaced));
@@ -54,11 +57,8 @@ impl Scheduler {
         out.push(Effect::Say(session, Answer::Registered { runner: name }));
     }
 
-    /// Its own name where it is known, otherwise the lowest number of its host that nobody has.
-    fn name_of(&self, instance: &InstanceId, host: &HostName) -> RunnerName {
-        if let Some(runner) = self.runners.get(instance) {
-            return runner.name.clone();
-        }
+    /// The lowest number of this host that nobody has.
+    fn free_name(&self, host: &HostName) -> RunnerName {
         (1u32..)
             .map(|number| {
                 let name = format!("{host}/{number}");

@@ -7,6 +7,7 @@ use pontus_scheduler::{
 use crate::check::Check;
 use crate::disk::Disk;
 use crate::dispatcher::Deed;
+use crate::world::all_labels;
 
 /// What is wrong with the dispatcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +24,34 @@ pub enum Bug {
     AssignToClosed,
     /// The result file is written before the verdict is on disk.
     PublishBeforeRemember,
+    /// Whoever waits for a verdict hears of it before it is on disk.
+    TellBeforeRemember,
+    /// It is forgotten at a restart that we are paused.
+    ForgetPause,
+    /// A runner is taken to have labels that it has not.
+    MakeUpLabels,
+    /// It is forgotten at a restart how often a commit was tried that has its verdict.
+    ForgetAttempts,
+    /// It is forgotten at a restart that a user wanted a commit again.
+    ForgetRetry,
+    /// What the disk refused is taken to be there.
+    IgnoreRefusal,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 6] = [
+    pub const ALL: [Bug; 12] = [
         Bug::NoFence,
         Bug::AcknowledgeFirst,
         Bug::ForgetAtRestart,
         Bug::NoGrace,
         Bug::AssignToClosed,
         Bug::PublishBeforeRemember,
+        Bug::TellBeforeRemember,
+        Bug::ForgetPause,
+        Bug::MakeUpLabels,
+        Bug::ForgetAttempts,
+        Bug::ForgetRetry,
+        Bug::IgnoreRefusal,
     ];
 
     /// What the checkers say when the rule that is there for this bug finds it.
@@ -44,12 +63,21 @@ impl Bug {
             Bug::NoGrace => "is lost before",
             Bug::AssignToClosed => "which has no open question",
             Bug::PublishBeforeRemember => "is published without a verdict",
+            Bug::TellBeforeRemember => "Decided is said, and the disk says otherwise",
+            Bug::ForgetPause => "is handed out while paused",
+            Bug::MakeUpLabels => "is not for",
+            Bug::ForgetAttempts => "is not above those before",
+            Bug::ForgetRetry => "gives way, and need not",
+            Bug::IgnoreRefusal => "the disk says otherwise",
         }
     }
 
     /// The order in which effects are acted upon.
     pub fn reorder(self, deeds: &mut [Deed]) {
         let first: fn(&Deed) -> bool = match self {
+            Bug::TellBeforeRemember => {
+                |deed| matches!(deed, Deed::Say { answer: Answer::Decided, .. })
+            }
             Bug::AcknowledgeFirst => |deed| matches!(deed, Deed::Say { .. }),
             Bug::PublishBeforeRemember => |deed| matches!(deed, Deed::Publish(_)),
             _ => return,
@@ -62,23 +90,43 @@ impl Bug {
         self,
         config: Config,
         mut records: Vec<Stored>,
+        paused: bool,
         now: Time,
     ) -> (Scheduler, Vec<Effect>) {
-        let is_running = |found: &&mut Stored| matches!(found.state, StoredState::Running { .. });
-        if self == Bug::ForgetAtRestart {
-            for stored in records.iter_mut().filter(is_running) {
-                (stored.state, stored.attempts) = (StoredState::Queued, 0);
-            }
-        }
+        records.iter_mut().for_each(|stored| self.forget(stored));
+        let paused = paused && self != Bug::ForgetPause;
         // Without grace, the time that it was away has passed for it like any other.
         let before = Time(now.0 - config.lease_ms);
         let begins = if self == Bug::NoGrace { before } else { now };
-        let mut scheduler = Scheduler::restore(config, records, false, begins);
+        let mut scheduler = Scheduler::restore(config, records, paused, begins);
         let mut effects = Vec::new();
         while let Some(at) = scheduler.next_deadline().filter(|at| *at <= now) {
             effects.extend(scheduler.step(at, Event::Ticked));
         }
         (scheduler, effects)
+    }
+
+    fn forget(self, stored: &mut Stored) {
+        match (self, &stored.state) {
+            (Bug::ForgetAtRestart, StoredState::Running { .. }) => {
+                (stored.state, stored.attempts) = (StoredState::Queued, 0);
+            }
+            (Bug::ForgetAttempts, StoredState::Done { .. }) => stored.attempts = 0,
+            (Bug::ForgetRetry, _) => stored.is_retried = false,
+            _ => {}
+        }
+    }
+
+    /// An event as it reaches the scheduler.
+    pub fn distort(self, event: Event) -> Event {
+        match event {
+            Event::Registered { session, name, instance, project, .. }
+                if self == Bug::MakeUpLabels =>
+            {
+                Event::Registered { session, name, instance, project, labels: all_labels() }
+            }
+            _ => event,
+        }
     }
 
     /// A report as it reaches the scheduler, and whom the answer to it will seem to be for.

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use pontus_proto::{Attempt, CommitId, InstanceId};
-use pontus_scheduler::{Answer, Config, Event, Record, SessionId, Time, Why};
+use pontus_scheduler::{Answer, Config, Event, Record, SessionId, Time};
 
-use crate::disk::{Disk, Entry, Fate, Try, Verdict, commit_of};
-use crate::ledger::{Ledger, RunId};
+use crate::disk::{Disk, Entry, Fate, Try, Verdict};
+use crate::pending::Pending;
 use crate::questions::{Question, Questions};
+use crate::roster::Roster;
 
 /// The shortest absence of its own, in milliseconds, that the scheduler has to notice. It looks at the clock once a
 /// second, and forgives one second's lateness as a busy machine's.
@@ -22,29 +23,38 @@ pub fn hold(rule: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if rule { Ok(()) } else { Err(Broken(what())) }
 }
 
-/// See the module.
+/// See the module. What it asks of each record stands in `records`.
 #[derive(Debug)]
 pub struct Check {
-    config: Config,
-    questions: Questions,
+    pub config: Config,
+    pub questions: Questions,
+    roster: Roster,
+    pending: Pending,
+    /// Commits that give way to one of this batch, and have not yet.
+    pub outdated: BTreeSet<CommitId>,
     /// Attempts that nobody heard of.
-    unheard: BTreeSet<(CommitId, Attempt)>,
-    started: Time,
+    pub unheard: BTreeSet<(CommitId, Attempt)>,
+    pub started: Time,
     /// When a whole lease was last owed to everybody: at a start, or at the end of an absence.
-    woke: Time,
+    pub woke: Time,
     /// When the dispatcher last went on after any pause, however short.
-    rested: Time,
+    pub rested: Time,
 }
 
 impl Check {
-    pub fn new(config: Config, now: Time) -> Check {
-        let (questions, unheard) = (Questions::default(), BTreeSet::new());
-        Check { config, questions, unheard, started: now, woke: now, rested: now }
-    }
-
-    /// The dispatcher is back with nothing but its disk.
-    pub fn restarted(&mut self, now: Time) {
-        *self = Check::new(self.config, now);
+    /// The dispatcher begins with nothing but its disk.
+    pub fn new(config: Config, now: Time, disk: &Disk) -> Check {
+        Check {
+            config,
+            questions: Questions::default(),
+            roster: Roster::restored(disk),
+            pending: Pending::default(),
+            outdated: BTreeSet::new(),
+            unheard: BTreeSet::new(),
+            started: now,
+            woke: now,
+            rested: now,
+        }
     }
 
     /// The dispatcher goes on after so many milliseconds in which it saw nothing.
@@ -61,11 +71,26 @@ impl Check {
             let unheard = disk.running().filter(|(_, found)| theirs(found));
             self.unheard.extend(unheard.map(|(commit, found)| (commit, found.attempt)));
         }
-        self.questions.hear(now, event)
+        self.questions.hear(now, event)?;
+        self.sweep();
+        Ok(())
     }
 
     pub fn session(&self, instance: &InstanceId) -> Option<SessionId> {
         self.questions.session(instance)
+    }
+
+    /// The scheduler wants this remembered.
+    pub fn wants(&mut self, record: &Record) -> Result<(), Broken> {
+        self.pending.add(record);
+        self.roster.follow(record)?;
+        self.sweep();
+        Ok(())
+    }
+
+    fn sweep(&mut self) {
+        let Check { roster, questions, .. } = self;
+        roster.sweep(|instance| questions.session(instance).is_some());
     }
 
     /// The scheduler wants this said. What was asked has to be on the disk only when it is said.
@@ -77,6 +102,7 @@ impl Check {
         answer: &Answer,
     ) -> Result<Question, Broken> {
         let question = self.questions.answer(now, &self.config, session, answer)?;
+        self.is_answer_of_users(disk, &question.event, answer)?;
         match (answer, subject(&question.event)) {
             (Answer::Kept, Some((commit, attempt))) => {
                 // Nobody can beat for an attempt that he was not told of, so that it is on disk already.
@@ -85,133 +111,103 @@ impl Check {
             }
             (Answer::Stale, Some((commit, attempt))) => {
                 let is_recorded = is_recorded(disk, commit, attempt);
-                hold(!is_recorded, || format!("{commit:?}/{attempt} is recorded, and said stale"))?;
+                let is_stale = !is_recorded || self.pending.is_retried(commit);
+                hold(is_stale, || format!("{commit:?}/{attempt} is recorded, and said stale"))?;
             }
             (Answer::Accepted { commit, new: true }, _) => {
                 let is_new = disk.entry(*commit).is_none();
                 hold(is_new, || format!("{commit:?} is known, and said to be new"))?;
+            }
+            (Answer::Registered { runner }, _) => {
+                if let Some(instance) = &question.instance {
+                    self.roster.register(runner, instance);
+                }
+            }
+            (Answer::Recorded, Some((commit, attempt))) => {
+                let is_decided = self.pending.is_decided(disk, commit) == Some(true);
+                hold(is_decided, || {
+                    format!("{commit:?}/{attempt} counts no more, and is recorded")
+                })?;
+            }
+            (Answer::Leave | Answer::Idle | Answer::Assigned { .. }, _) => {
+                let instance = question.instance.as_ref();
+                let is_drained = instance.is_some_and(|instance| self.roster.is_drained(instance));
+                let leaves = *answer == Answer::Leave;
+                hold(is_drained == leaves, || format!("{answer:?}, and drained: {is_drained}"))?;
             }
             _ => {}
         }
         Ok(question)
     }
 
-    /// The answer goes out now: what it says is on disk.
+    /// What users hear is what the scheduler knows.
+    fn is_answer_of_users(
+        &mut self,
+        disk: &Disk,
+        question: &Event,
+        answer: &Answer,
+    ) -> Result<(), Broken> {
+        let is_decided = |commit: &CommitId| self.pending.is_decided(disk, *commit);
+        let is_true = match (question, answer) {
+            (Event::Drained { runner, .. }, _) => {
+                return self.roster.drain(runner, *answer == Answer::Done);
+            }
+            (Event::Paused { paused, .. }, _) => self.pending.is_paused(disk) == *paused,
+            // The disk is asked before the step, so that it may not yet know of a commit.
+            (Event::Retried { commit, .. }, Answer::Unknown) => disk.entry(*commit).is_none(),
+            (Event::Cancelled { commit, .. } | Event::Watched { commit, .. }, Answer::Unknown) => {
+                is_decided(commit).is_none()
+            }
+            (Event::Cancelled { commit, .. }, _) => is_decided(commit) == Some(true),
+            (Event::Retried { commit, .. }, _) => is_decided(commit) == Some(false),
+            (Event::Watched { commit, .. }, Answer::Decided) => is_decided(commit) == Some(true),
+            (Event::Watched { commit, .. }, _) => is_decided(commit) == Some(false),
+            _ => true,
+        };
+        hold(is_true, || format!("{answer:?} is not true for {question:?}"))
+    }
+
+    /// The answer goes out now: what it says is on disk, or was until a user's retry that was asked for later.
     pub fn told(&self, disk: &Disk, question: &Question, answer: &Answer) -> Result<(), Broken> {
+        let is_decided = |commit| {
+            let is_decided =
+                |entry: &Entry| entry.verdict.is_some() || entry.retried >= Some(question.asked);
+            disk.entry(commit).is_some_and(is_decided)
+        };
+        let ended = |commit, attempt, fate| {
+            let found = disk.entry(commit).and_then(|entry| entry.find(attempt));
+            found.is_some_and(|found| found.fate == fate)
+        };
         let is_true = match (answer, subject(&question.event)) {
             (Answer::Accepted { commit, .. }, _) => disk.entry(*commit).is_some(),
             (Answer::Assigned { commit, attempt, .. }, _) => {
                 let found = disk.entry(*commit).and_then(|entry| entry.find(*attempt));
                 found.is_some_and(|found| Some(&found.instance) == question.instance.as_ref())
             }
-            (Answer::Recorded, Some((commit, attempt))) => is_recorded(disk, commit, attempt),
-            (Answer::Returned, Some((commit, attempt))) => {
-                let found = disk.entry(commit).and_then(|entry| entry.find(attempt));
-                found.is_some_and(|found| found.fate == Fate::GivenBack)
-            }
+            (Answer::Recorded, Some((commit, attempt))) => ended(commit, attempt, Fate::Reported),
+            (Answer::Returned, Some((commit, attempt))) => ended(commit, attempt, Fate::GivenBack),
             (Answer::Stale, Some((commit, attempt))) => {
                 let holder = holder(disk, commit, attempt);
                 holder.is_none() || holder != question.instance.as_ref()
             }
+            (Answer::Decided | Answer::Done, None) => match question.event {
+                Event::Watched { commit, .. } | Event::Cancelled { commit, .. } => {
+                    is_decided(commit)
+                }
+                Event::Retried { commit, .. } => {
+                    disk.entry(commit).is_some_and(|entry| entry.retried >= Some(question.asked))
+                }
+                _ => true,
+            },
             _ => true,
         };
         hold(is_true, || format!("{answer:?} is said, and the disk says otherwise"))
     }
 
-    /// A record becomes durable now.
-    pub fn record(
-        &self,
-        now: Time,
-        disk: &Disk,
-        ledger: &Ledger,
-        record: &Record,
-        run: Option<RunId>,
-    ) -> Result<(), Broken> {
-        let commit = commit_of(record);
-        let Some(entry) = disk.entry(commit) else { return is_first(disk, record) };
-        hold(entry.verdict.is_none(), || {
-            format!("{commit:?} has its verdict, and now {record:?}")
-        })?;
-        match record {
-            Record::Paused(_)
-            | Record::Retried { .. }
-            | Record::Decided { why: Why::Cancelled | Why::GaveWay(_), .. } => Ok(()),
-            Record::Submitted { .. } => Err(Broken(format!("{commit:?} is submitted twice"))),
-            Record::Assigned { attempt, runner, instance, .. } => {
-                let name = runner.as_str();
-                self.may_be_assigned(disk, entry, *attempt, name, instance)
-            }
-            Record::Lost { attempt, .. } => {
-                let running = still_running(entry, *attempt)?;
-                let unheard = self.unheard.contains(&(commit, *attempt));
-                hold(!unheard, || format!("{commit:?}/{attempt} is lost, and nobody had it"))?;
-                let earliest = self.earliest_loss(running);
-                hold(now >= earliest, || {
-                    format!("{commit:?}/{attempt} is lost before {} ms", earliest.0)
-                })
-            }
-            Record::GivenBack { attempt, .. } => still_running(entry, *attempt).map(drop),
-            Record::Decided { attempt, why: Why::Report, .. } => {
-                let running = still_running(entry, *attempt)?;
-                was_run(ledger, commit, running, run)
-            }
-            Record::Decided { why: Why::RunnersLost(lost), .. } => {
-                let spent = entry.lost() == *lost && *lost == self.config.attempts_max;
-                hold(spent && entry.running().is_none(), || format!("{commit:?} is given up early"))
-            }
-        }
-    }
-
-    fn may_be_assigned(
-        &self,
-        disk: &Disk,
-        entry: &Entry,
-        attempt: Attempt,
-        runner: &str,
-        instance: &InstanceId,
-    ) -> Result<(), Broken> {
-        let commit = entry.submission.commit;
-        hold(entry.running().is_none(), || format!("{commit:?} has two leases"))?;
-        let is_oldest = queued(disk).all(|other| {
-            other.submission.project != entry.submission.project || other.place >= entry.place
-        });
-        hold(is_oldest, || format!("{commit:?} is not the oldest of its project"))?;
-        let grows = entry.tries.last().is_none_or(|last| last.attempt < attempt);
-        hold(grows, || format!("attempt {attempt} of {commit:?} is not above those before"))?;
-        for (other, running) in disk.running() {
-            hold(running.instance != *instance, || format!("{runner} holds {other:?} already"))?;
-            let is_unique = running.runner.as_str() != runner;
-            hold(is_unique, || format!("two runners are {runner}, one with {other:?}"))?;
-        }
-        let known = self.questions.runner(instance);
-        let is_ours = known.is_some_and(|known| known.project == entry.submission.project);
-        hold(is_ours, || format!("{commit:?} is not of the project of {runner}"))
-    }
-
-    /// When a try may be given up: after a lease of silence, a grace without a connection, or at the longest time that
-    /// an attempt may take; and never within a lease of a start or of an absence of our own.
-    fn earliest_loss(&self, running: &Try) -> Time {
-        let Config { lease_ms, reconnect_grace_ms, attempt_ms_max, .. } = self.config;
-        let known = self.questions.runner(&running.instance);
-        let heard = known.map_or(running.since, |known| known.heard.max(running.since));
-        let silent = heard.max(self.woke).after(lease_ms);
-        let ended = known.and_then(|known| known.ended).filter(|ended| *ended >= self.woke);
-        let begun = running.since.max(self.woke);
-        let spent = running.since.after(attempt_ms_max).max(begun.after(lease_ms));
-        let gone = ended.map_or(silent, |ended| ended.after(reconnect_grace_ms));
-        silent.min(gone).min(spent)
-    }
-
-    /// When a try must have been given up, if nothing more is heard of its runner, or whatever is.
-    fn latest_loss(&self, running: &Try) -> Time {
-        let Config { lease_ms, reconnect_grace_ms, attempt_ms_max, .. } = self.config;
-        let known = self.questions.runner(&running.instance);
-        let heard = known.map_or(running.since, |known| known.heard.max(running.since));
-        let silent = heard.max(self.rested).after(lease_ms);
-        let ended = known.and_then(|known| known.ended).filter(|ended| *ended > self.rested);
-        let spent = running.since.max(self.started).after(attempt_ms_max);
-        let gone = ended.map_or(silent, |ended| ended.after(reconnect_grace_ms));
-        silent.min(gone).min(spent.max(self.rested.after(lease_ms)))
+    /// The batch is on disk, all of it.
+    pub fn committed(&mut self) -> Result<(), Broken> {
+        self.pending.clear();
+        hold(self.outdated.is_empty(), || format!("{:?} should give way", self.outdated))
     }
 
     /// The dispatcher has looked, and sleeps until something comes or a deadline does.
@@ -220,25 +216,39 @@ impl Check {
             "the next deadline has passed already".to_owned()
         })?;
         self.questions.none_is_overdue(now, &self.config)?;
-        queued(disk).try_for_each(|entry| {
-            let waits = self.questions.waits(&entry.submission.project);
-            hold(!waits, || format!("{:?} and a runner both wait", entry.submission.commit))
-        })?;
+        self.nobody_waits_in_vain(disk)?;
         disk.running().try_for_each(|(commit, running)| {
             let overdue = now >= self.latest_loss(running);
             hold(!overdue, || format!("{commit:?}/{} is kept for too long", running.attempt))
         })
     }
 
-    /// A result file is written now.
-    pub fn published(&self, disk: &Disk, commit: CommitId) -> Result<(), Broken> {
-        let is_decided = disk.entry(commit).is_some_and(|entry| entry.verdict.is_some());
-        hold(is_decided, || format!("{commit:?} is published without a verdict on disk"))
+    /// No runner waits that could be told something, and no user.
+    fn nobody_waits_in_vain(&self, disk: &Disk) -> Result<(), Broken> {
+        for (question, runner) in self.questions.of_runners() {
+            let is_drained =
+                question.instance.as_ref().is_some_and(|it| self.roster.is_drained(it));
+            hold(!is_drained, || format!("{runner:?} is drained, and waits"))?;
+            let fits = |entry: &&Entry| !disk.is_paused() && runner.may_test(&entry.submission);
+            if let Some(entry) = disk.queued().find(fits) {
+                let commit = entry.submission.commit;
+                return Err(Broken(format!("{commit:?} and a runner both wait")));
+            }
+        }
+        self.questions.watched().try_for_each(|commit| {
+            let is_undecided = disk.entry(commit).is_some_and(|entry| entry.verdict.is_none());
+            hold(is_undecided, || format!("a user waits for {commit:?}, which waits for nothing"))
+        })
     }
-}
 
-fn queued(disk: &Disk) -> impl Iterator<Item = &Entry> {
-    disk.entries().filter(|entry| entry.verdict.is_none() && entry.running().is_none())
+    /// A result file is written now.
+    pub fn published(&self, now: Time, disk: &Disk, commit: CommitId) -> Result<(), Broken> {
+        // What is retried in the same batch has its verdict no more.
+        let was_decided = |entry: &Entry| entry.verdict.is_some() || entry.retried == Some(now);
+        hold(disk.entry(commit).is_some_and(was_decided), || {
+            format!("{commit:?} is published without a verdict on disk")
+        })
+    }
 }
 
 fn is_recorded(disk: &Disk, commit: CommitId, attempt: Attempt) -> bool {
@@ -260,36 +270,4 @@ fn subject(question: &Event) -> Option<(CommitId, Attempt)> {
         | Event::GaveBack { commit, attempt, .. } => Some((*commit, *attempt)),
         _ => None,
     }
-}
-
-fn is_first(disk: &Disk, record: &Record) -> Result<(), Broken> {
-    let Record::Submitted { place, .. } = record else {
-        return Err(Broken(format!("{record:?}, and the disk does not know the commit")));
-    };
-    let is_last = disk.entries().all(|entry| entry.place < *place);
-    hold(is_last, || format!("place {place} is not behind all others"))
-}
-
-fn still_running(entry: &Entry, attempt: Attempt) -> Result<&Try, Broken> {
-    let running = entry.running().filter(|running| running.attempt == attempt);
-    let commit = entry.submission.commit;
-    running.ok_or_else(|| Broken(format!("{commit:?}/{attempt} ends, and is not running")))
-}
-
-/// A verdict is what a run said that there was, of this attempt, to its end.
-fn was_run(
-    ledger: &Ledger,
-    commit: CommitId,
-    running: &Try,
-    run: Option<RunId>,
-) -> Result<(), Broken> {
-    let attempt = running.attempt;
-    let run = run.map(|run| ledger.run(run));
-    let is_true = run.is_some_and(|run| {
-        run.finished
-            && run.commit == commit
-            && run.attempt == attempt
-            && run.instance == running.instance
-    });
-    hold(is_true, || format!("the verdict of {commit:?}/{attempt} is that of {run:?}"))
 }

@@ -14,6 +14,8 @@ pub enum Fate {
     Lost,
     GivenBack,
     Reported,
+    /// Its commit got another verdict meanwhile.
+    Dropped,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,8 @@ pub struct Try {
 pub enum Verdict {
     /// What a run said.
     Ran(Attempt, RunId),
-    RunnersLost,
+    /// What the dispatcher said, and why.
+    Ours(Why),
 }
 
 /// All that is known of one commit.
@@ -38,21 +41,42 @@ pub struct Entry {
     pub submission: Submission,
     pub place: u64,
     pub tries: Vec<Try>,
+    /// How many tries were lost since the last retry.
+    pub lost: u32,
     pub verdict: Option<Verdict>,
+    /// When a user had it queued again.
+    pub retried: Option<Time>,
     pub is_published: bool,
 }
 
 impl Entry {
+    fn new(submission: Submission, place: u64) -> Entry {
+        Entry {
+            submission,
+            place,
+            tries: Vec::new(),
+            lost: 0,
+            verdict: None,
+            retried: None,
+            is_published: false,
+        }
+    }
+
     pub fn running(&self) -> Option<&Try> {
         self.tries.last().filter(|last| last.fate == Fate::Running)
+    }
+
+    pub fn is_queued(&self) -> bool {
+        self.verdict.is_none() && self.running().is_none()
     }
 
     pub fn find(&self, attempt: Attempt) -> Option<&Try> {
         self.tries.iter().find(|found| found.attempt == attempt)
     }
 
-    pub fn lost(&self) -> u32 {
-        self.tries.iter().filter(|found| found.fate == Fate::Lost).count() as u32
+    /// The number of the last try; 0 where there was none.
+    pub fn last_attempt(&self) -> Attempt {
+        self.tries.last().map_or(Attempt(0), |last| last.attempt)
     }
 
     fn end(&mut self, attempt: Attempt, fate: Fate) {
@@ -61,16 +85,16 @@ impl Entry {
         }
     }
 
-    fn stored(&self) -> Stored {
+    pub fn stored(&self) -> Stored {
         Stored {
             commit: self.submission.commit,
             project: self.submission.project.clone(),
             branch: self.submission.branch.clone(),
-            labels: Vec::new(),
-            is_retried: false,
+            labels: self.submission.labels.clone(),
             place: self.place,
-            attempts: self.tries.last().map_or(0, |last| last.attempt.0),
-            lost: self.lost(),
+            attempts: self.last_attempt().0,
+            lost: self.lost,
+            is_retried: self.retried.is_some(),
             state: self.state(),
         }
     }
@@ -78,31 +102,71 @@ impl Entry {
     fn state(&self) -> StoredState {
         match (self.verdict, self.running()) {
             (Some(Verdict::Ran(attempt, _)), _) => StoredState::Done { reported: Some(attempt) },
-            (Some(Verdict::RunnersLost), _) => StoredState::Done { reported: None },
+            (Some(Verdict::Ours(_)), _) => StoredState::Done { reported: None },
             (None, Some(Try { runner, instance, .. })) => {
                 StoredState::Running { runner: runner.clone(), instance: instance.clone() }
             }
             (None, None) => StoredState::Queued,
         }
     }
+
+    fn follow(&mut self, now: Time, record: Record, run: Option<RunId>) {
+        match record {
+            Record::Submitted { .. } | Record::Paused(_) => {}
+            Record::Assigned { attempt, runner, instance, .. } => {
+                let fate = Fate::Running;
+                self.tries.push(Try { attempt, runner, instance, since: now, fate });
+            }
+            Record::Lost { attempt, .. } => {
+                self.end(attempt, Fate::Lost);
+                self.lost += 1;
+            }
+            Record::GivenBack { attempt, .. } => self.end(attempt, Fate::GivenBack),
+            Record::Decided { attempt, why: Why::Report, .. } => {
+                self.end(attempt, Fate::Reported);
+                self.verdict = run.map(|run| Verdict::Ran(attempt, run));
+            }
+            Record::Decided { attempt, why, .. } => {
+                if self.running().is_some() {
+                    self.end(attempt, Fate::Dropped);
+                }
+                self.verdict = Some(Verdict::Ours(why));
+            }
+            Record::Retried { place, .. } => {
+                (self.place, self.retried, self.lost) = (place, Some(now), 0);
+                (self.verdict, self.is_published) = (None, false);
+            }
+        }
+    }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Disk(BTreeMap<CommitId, Entry>);
+pub struct Disk {
+    commits: BTreeMap<CommitId, Entry>,
+    is_paused: bool,
+}
 
 impl Disk {
     pub fn entry(&self, commit: CommitId) -> Option<&Entry> {
-        self.0.get(&commit)
+        self.commits.get(&commit)
     }
 
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.0.values()
+        self.commits.values()
+    }
+
+    pub fn queued(&self) -> impl Iterator<Item = &Entry> {
+        self.entries().filter(|entry| entry.is_queued())
     }
 
     /// Every try that has not ended, and its commit.
     pub fn running(&self) -> impl Iterator<Item = (CommitId, &Try)> {
-        self.0.iter().filter_map(|(commit, entry)| Some((*commit, entry.running()?)))
+        self.commits.iter().filter_map(|(commit, entry)| Some((*commit, entry.running()?)))
+    }
+
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     pub fn stored(&self) -> Vec<Stored> {
@@ -111,47 +175,35 @@ impl Disk {
 
     /// Makes a record durable; `run` is the report that came with its event.
     pub fn remember(&mut self, now: Time, record: Record, run: Option<RunId>) {
-        if let Record::Submitted { submission, place } = record {
-            let commit = submission.commit;
-            let (tries, verdict, is_published) = (Vec::new(), None, false);
-            self.0.insert(commit, Entry { submission, place, tries, verdict, is_published });
-            return;
-        }
-        let entry = self.0.get_mut(&commit_of(&record)).expect("the checker knows the commit");
         match record {
-            Record::Submitted { .. } | Record::Retried { .. } | Record::Paused(_) => {}
-            Record::Assigned { attempt, runner, instance, .. } => {
-                let fate = Fate::Running;
-                entry.tries.push(Try { attempt, runner, instance, since: now, fate });
+            Record::Submitted { submission, place } => {
+                self.commits.insert(submission.commit, Entry::new(submission, place));
             }
-            Record::Lost { attempt, .. } => entry.end(attempt, Fate::Lost),
-            Record::GivenBack { attempt, .. } => entry.end(attempt, Fate::GivenBack),
-            Record::Decided { attempt, why: Why::Report, .. } => {
-                entry.end(attempt, Fate::Reported);
-                entry.verdict = run.map(|run| Verdict::Ran(attempt, run));
-            }
-            Record::Decided { .. } => {
-                entry.verdict = Some(Verdict::RunnersLost);
+            Record::Paused(is_paused) => self.is_paused = is_paused,
+            _ => {
+                let entry = commit_of(&record).and_then(|commit| self.commits.get_mut(&commit));
+                entry.expect("the checker knows the commit").follow(now, record, run);
             }
         }
     }
 
-    /// Writes a commit's result file. Doing so twice is harmless.
+    /// Writes a commit's result file, where it has its verdict. Doing so twice is harmless.
     pub fn publish(&mut self, commit: CommitId) {
-        if let Some(entry) = self.0.get_mut(&commit) {
-            entry.is_published = true;
+        if let Some(entry) = self.commits.get_mut(&commit) {
+            entry.is_published = entry.verdict.is_some();
         }
     }
 }
 
-pub fn commit_of(record: &Record) -> CommitId {
+/// Which commit a record is about, where it is about one.
+pub fn commit_of(record: &Record) -> Option<CommitId> {
     match record {
-        Record::Submitted { submission, .. } => submission.commit,
-        Record::Paused(_) => unreachable!("nobody pauses"),
-        Record::Retried { commit, .. }
-        | Record::Assigned { commit, .. }
+        Record::Submitted { submission, .. } => Some(submission.commit),
+        Record::Assigned { commit, .. }
         | Record::Lost { commit, .. }
         | Record::GivenBack { commit, .. }
-        | Record::Decided { commit, .. } => *commit,
+        | Record::Decided { commit, .. }
+        | Record::Retried { commit, .. } => Some(*commit),
+        Record::Paused(_) => None,
     }
 }

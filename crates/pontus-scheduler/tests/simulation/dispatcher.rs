@@ -6,7 +6,7 @@ use pontus_scheduler::{Answer, Effect, Event, Record, Scheduler, SessionId, Time
 
 use crate::bug::{Bug, Readdressed};
 use crate::check::{Broken, Check};
-use crate::disk::Disk;
+use crate::disk::{Disk, Entry};
 use crate::faults::{Fault, RESTART_MS_MAX};
 use crate::ledger::RunId;
 use crate::network::{Request, Written};
@@ -55,10 +55,11 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub fn new(stage: &Stage, bug: Option<Bug>) -> Dispatcher {
+        let disk = Disk::default();
         Dispatcher {
             scheduler: Some(Scheduler::restore(stage.config, [], false, stage.now)),
-            disk: Disk::default(),
-            check: Check::new(stage.config, stage.now),
+            check: Check::new(stage.config, stage.now, &disk),
+            disk,
             bug,
             inbox: Vec::new(),
             looks_at: None,
@@ -149,13 +150,21 @@ impl Dispatcher {
         consequences: &mut Consequences,
     ) -> Result<(), Broken> {
         stage.note(|| format!("  the scheduler hears {event:?}"));
+        let event = self.looked_up(event);
         let (event, readdressed) = match self.bug {
-            Some(bug) => bug.readdress(event, &self.check, &self.disk),
+            Some(bug) => bug.readdress(bug.distort(event), &self.check, &self.disk),
             None => (event, None),
         };
         let Some(scheduler) = &mut self.scheduler else { return Ok(()) };
         let effects = scheduler.step(stage.now, event);
         self.sort(stage, effects, run, readdressed, consequences)
+    }
+
+    /// A user's retry comes with what the disk knows of the commit.
+    fn looked_up(&self, event: Event) -> Event {
+        let Event::Retried { session, commit, .. } = event else { return event };
+        let stored = self.disk.entry(commit).map(Entry::stored);
+        Event::Retried { session, commit, stored }
     }
 
     /// Effects become records, which are committed together, and what is done after that.
@@ -170,7 +179,10 @@ impl Dispatcher {
         for effect in effects {
             stage.note(|| format!("    wants {effect:?}"));
             match effect {
-                Effect::Remember(record) => consequences.records.push((record, run)),
+                Effect::Remember(record) => {
+                    self.check.wants(&record)?;
+                    consequences.records.push((record, run));
+                }
                 Effect::Publish(commit) => consequences.deeds.push(Deed::Publish(commit)),
                 Effect::Say(to, answer) => {
                     let session = readdressed.map_or(to, |found| found.back(to, &answer));
@@ -183,10 +195,14 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Says whether the dispatcher has lived through it.
+    /// Says whether the dispatcher goes on as it was.
     fn carry_out(&mut self, stage: &mut Stage, found: Consequences) -> Result<bool, Broken> {
         let Consequences { records, mut deeds } = found;
-        if !records.is_empty() {
+        if !records.is_empty() && stage.strikes(Fault::DiskRefuses) {
+            if self.bug != Some(Bug::IgnoreRefusal) {
+                return self.is_refused(stage).map(|()| false);
+            }
+        } else if !records.is_empty() {
             deeds.insert(0, Deed::Commit(records));
         }
         if let Some(bug) = self.bug {
@@ -206,15 +222,19 @@ impl Dispatcher {
     fn act(&mut self, stage: &mut Stage, deed: Deed) -> Result<(), Broken> {
         match deed {
             Deed::Commit(records) => {
-                records.into_iter().try_for_each(|(record, run)| self.remember(stage, record, run))
+                for (record, run) in records {
+                    self.remember(stage, record, run)?;
+                }
+                self.check.committed()
             }
             Deed::Publish(commit) => {
-                self.check.published(&self.disk, commit)?;
+                self.check.published(stage.now, &self.disk, commit)?;
                 self.disk.publish(commit);
                 Ok(())
             }
             Deed::Say { session, answer, question } => {
                 self.check.told(&self.disk, &question, &answer)?;
+                stage.seen.count(of_answer(&question, &answer, stage.now));
                 self.say(stage, session, answer);
                 Ok(())
             }
@@ -235,7 +255,6 @@ impl Dispatcher {
     }
 
     fn say(&mut self, stage: &mut Stage, session: SessionId, answer: Answer) {
-        stage.seen.count(of_answer(&answer));
         stage.note(|| format!("    says to #{}: {answer:?}", session.0));
         let unheard = matches!(answer, Answer::Assigned { .. });
         if stage.write(session, answer) == Written::Failed {
@@ -272,26 +291,38 @@ impl Dispatcher {
 
     /// All that is not on its disk is gone.
     pub fn die(&mut self, stage: &mut Stage) {
-        self.scheduler = None;
         stage.note(|| "the dispatcher is gone".to_owned());
+        self.forget(stage);
+        stage.dispatcher_is_up = false;
+        let ms = stage.ms(1..=RESTART_MS_MAX);
+        stage.plan_in(ms, Happening::Restart);
+    }
+
+    fn forget(&mut self, stage: &mut Stage) {
+        self.scheduler = None;
         self.inbox.clear();
         self.looks_at = None;
         self.stall = None;
-        stage.dispatcher_is_up = false;
         stage.end_every_server_side();
-        let ms = stage.ms(1..=RESTART_MS_MAX);
-        stage.plan_in(ms, Happening::Restart);
+    }
+
+    /// The disk has taken nothing of a batch, so the scheduler knows more than there is. It ends every connection and begins
+    /// anew with what is on disk.
+    fn is_refused(&mut self, stage: &mut Stage) -> Result<(), Broken> {
+        self.forget(stage);
+        self.restart(stage)
     }
 
     /// It comes back from its disk, and publishes what was decided and not yet published.
     pub fn restart(&mut self, stage: &mut Stage) -> Result<(), Broken> {
         stage.note(|| "the dispatcher is back".to_owned());
         stage.dispatcher_is_up = true;
-        self.check.restarted(stage.now);
+        self.check = Check::new(stage.config, stage.now, &self.disk);
         let (config, records) = (stage.config, self.disk.stored());
+        let paused = self.disk.is_paused();
         let (scheduler, effects) = match self.bug {
-            Some(bug) => bug.restore(config, records, stage.now),
-            None => (Scheduler::restore(config, records, false, stage.now), Vec::new()),
+            Some(bug) => bug.restore(config, records, paused, stage.now),
+            None => (Scheduler::restore(config, records, paused, stage.now), Vec::new()),
         };
         self.scheduler = Some(scheduler);
         let decided = self.disk.entries().filter(|entry| entry.verdict.is_some());

@@ -1,4 +1,4 @@
-//! Faults: what may go wrong, and how likely it is in one run. Each run draws its own mixture, so that some runs have
+//! Faults: what may go wrong, users who meddle included, and how likely it is in one run. Each run draws its own mixture, so that some runs have
 //! much of one fault and none of another.
 
 use fastrand::Rng;
@@ -42,6 +42,16 @@ pub enum Fault {
     DispatcherDiesAmidEffects,
     /// The dispatcher stops and goes on.
     DispatcherStalls,
+    /// The dispatcher's disk takes nothing of a batch.
+    DiskRefuses,
+    /// A user has nothing handed out for a while.
+    UserPauses,
+    /// A user wants a runner to leave.
+    UserDrains,
+    /// A user wants no verdict of a commit any more.
+    UserCancels,
+    /// A user wants another verdict.
+    UserRetries,
     /// An observer hands in what was accepted already.
     Resubmitted,
     /// A question is asked again, because nobody knows whether it was heard. A consequence of others.
@@ -51,7 +61,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 16] = [
+    pub const ALL: [Fault; 21] = [
         Fault::ConnectionBreaks,
         Fault::LinkFreezes,
         Fault::MessageLate,
@@ -65,6 +75,11 @@ impl Fault {
         Fault::DispatcherDies,
         Fault::DispatcherDiesAmidEffects,
         Fault::DispatcherStalls,
+        Fault::DiskRefuses,
+        Fault::UserPauses,
+        Fault::UserDrains,
+        Fault::UserCancels,
+        Fault::UserRetries,
         Fault::Resubmitted,
         Fault::Repeated,
         Fault::ReportOutlivesRunner,
@@ -85,6 +100,11 @@ impl Fault {
             Fault::DispatcherDies => "fault: the dispatcher dies",
             Fault::DispatcherDiesAmidEffects => "fault: the dispatcher dies between two effects",
             Fault::DispatcherStalls => "fault: the dispatcher stalls",
+            Fault::DiskRefuses => "fault: the disk refuses a batch",
+            Fault::UserPauses => "fault: a user pauses",
+            Fault::UserDrains => "fault: a user drains",
+            Fault::UserCancels => "fault: a user cancels",
+            Fault::UserRetries => "fault: a user retries",
             Fault::Resubmitted => "fault: a commit is submitted again",
             Fault::Repeated => "fault: a question is repeated",
             Fault::ReportOutlivesRunner => "fault: a report outlives its runner",
@@ -100,7 +120,10 @@ impl Fault {
             Fault::WriteFails | Fault::RunnerLeaves | Fault::Resubmitted => 200,
             Fault::TestHangs => 60,
             Fault::DispatcherDies | Fault::DispatcherDiesAmidEffects => 20,
-            Fault::DispatcherStalls => 20,
+            Fault::DispatcherStalls | Fault::DiskRefuses => 20,
+            Fault::UserPauses | Fault::UserDrains => 60,
+            Fault::UserCancels => 100,
+            Fault::UserRetries => 300,
             Fault::Repeated | Fault::ReportOutlivesRunner => 0,
         }
     }

@@ -1,8 +1,9 @@
 //! The simulation: the scheduler in a world where things go wrong, and checkers that watch it.
 //!
 //! One thread, a virtual clock, and a seed from which everything follows. `dispatcher` drives the scheduler as the real
-//! one does, against a `disk` that remembers; `runner`s and `observer`s follow `PROTOCOL.md` over a `network` that breaks;
-//! `faults` says what goes wrong, `check` and `questions` what must hold all the same, `bug` what they must find.
+//! one does, against a `disk` that remembers; `runner`s, `observer`s and `user`s follow `PROTOCOL.md` over a `network` that
+//! breaks; `faults` says what goes wrong, `check`, `records`, `roster` and `questions` what must hold all the same, `bug` what
+//! they must find.
 //!
 //! A failure names its seed. To see that run again, whole:
 //!
@@ -18,11 +19,15 @@ mod faults;
 mod ledger;
 mod network;
 mod observer;
+mod pending;
 mod questions;
+mod records;
+mod roster;
 mod runner;
 mod seen;
 mod stage;
 mod trace;
+mod user;
 mod world;
 
 use std::ops::Range;
@@ -35,7 +40,7 @@ use world::run;
 
 const SEEDS: u64 = 2_000;
 /// Within so many seeds a planted bug has to be found.
-const BUG_SEEDS: u64 = 500;
+const BUG_SEEDS: u64 = 1_000;
 /// How much of a failure's trace is printed.
 const TRACE_LINES: usize = 40;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pontus_proto::{Attempt, CommitId, HostName, InstanceId, ProjectName};
+use pontus_proto::{Attempt, CommitId, HostName, InstanceId, Label, ProjectName, RunnerName};
 use pontus_scheduler::{Answer, Event, SessionId, Submission, Time};
 
 use crate::faults::{Fault, LATE_MS_MAX, NOTICE_MS_MAX};
@@ -16,11 +16,16 @@ pub const DELAY_MS_MAX: u64 = 40;
 #[derive(Debug, Clone)]
 pub enum Request {
     Submit(Submission),
-    Register { name: HostName, instance: InstanceId, project: ProjectName },
+    Register { name: HostName, instance: InstanceId, project: ProjectName, labels: Vec<Label> },
     Ready,
     Beat { commit: CommitId, attempt: Attempt },
     Report { commit: CommitId, attempt: Attempt, run: RunId },
     GiveBack { commit: CommitId, attempt: Attempt },
+    Cancel(CommitId),
+    Retry(CommitId),
+    Drain(RunnerName),
+    Pause(bool),
+    Watch(CommitId),
 }
 
 impl Request {
@@ -28,9 +33,15 @@ impl Request {
     pub fn into_event(self, session: SessionId) -> (Event, Option<RunId>) {
         let event = match self {
             Request::Submit(submission) => Event::Submitted { session, submission },
-            Request::Register { name, instance, project } => {
-                Event::Registered { session, name, instance, project, labels: Vec::new() }
+            Request::Register { name, instance, project, labels } => {
+                Event::Registered { session, name, instance, project, labels }
             }
+            Request::Cancel(commit) => Event::Cancelled { session, commit },
+            // What the disk knows is looked up when it is heard.
+            Request::Retry(commit) => Event::Retried { session, commit, stored: None },
+            Request::Drain(runner) => Event::Drained { session, runner },
+            Request::Pause(paused) => Event::Paused { session, paused },
+            Request::Watch(commit) => Event::Watched { session, commit },
             Request::Ready => Event::Ready { session },
             Request::Beat { commit, attempt } => Event::Beat { session, commit, attempt },
             Request::GiveBack { commit, attempt } => Event::GaveBack { session, commit, attempt },
@@ -47,6 +58,7 @@ impl Request {
 pub enum Client {
     Runner(usize),
     Observer(usize),
+    User(usize),
 }
 
 /// How well a connection carries.

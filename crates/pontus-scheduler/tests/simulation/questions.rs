@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pontus_proto::{InstanceId, ProjectName};
-use pontus_scheduler::{Answer, Config, Event, SessionId, Time};
+use pontus_proto::{CommitId, InstanceId, Label, ProjectName};
+use pontus_scheduler::{Answer, Config, Event, SessionId, Submission, Time};
 
 use crate::check::{Broken, hold};
 
@@ -19,12 +19,21 @@ pub struct Question {
 /// What is known of a runner for as long as the dispatcher runs.
 #[derive(Debug)]
 pub struct Known {
-    pub project: ProjectName,
+    project: ProjectName,
+    labels: Vec<Label>,
     /// Its latest connection, while that has not ended.
     pub session: Option<SessionId>,
     pub heard: Time,
     /// When its connection ended, where it has none.
     pub ended: Option<Time>,
+}
+
+impl Known {
+    /// Whether the commit is of its project, and asks for nothing that it has not.
+    pub fn may_test(&self, submission: &Submission) -> bool {
+        let has = |label: &Label| self.labels.contains(label);
+        self.project == submission.project && submission.labels.iter().all(has)
+    }
 }
 
 /// See the module.
@@ -38,13 +47,15 @@ pub struct Questions {
 impl Questions {
     /// The scheduler is told of `event`.
     pub fn hear(&mut self, now: Time, event: &Event) -> Result<(), Broken> {
-        let Some(session) = session_of(event) else { return Ok(()) };
+        let Some(session) = event.session() else { return Ok(()) };
         if let Event::Ended { .. } = event {
             self.end(now, session);
             return Ok(());
         }
-        if let Event::Registered { instance, project, .. } = event {
-            self.register(session, instance, project, now);
+        if let Event::Registered { instance, project, labels, .. } = event {
+            let (project, labels) = (project.clone(), labels.clone());
+            let known = Known { project, labels, session: Some(session), heard: now, ended: None };
+            self.register(now, session, instance, known);
         }
         let instance = self.instances.get(&session).cloned();
         if let Some(known) = instance.as_ref().and_then(|found| self.runners.get_mut(found)) {
@@ -55,13 +66,12 @@ impl Questions {
         hold(before.is_none(), || format!("#{} asks before it was answered", session.0))
     }
 
-    fn register(&mut self, at: SessionId, who: &InstanceId, project: &ProjectName, now: Time) {
+    fn register(&mut self, now: Time, at: SessionId, who: &InstanceId, known: Known) {
         self.part(now, at);
         if let Some(old) = self.runners.get(who).and_then(|known| known.session) {
             self.instances.remove(&old);
         }
         self.instances.insert(at, who.clone());
-        let known = Known { project: project.clone(), session: Some(at), heard: now, ended: None };
         self.runners.insert(who.clone(), known);
     }
 
@@ -97,20 +107,26 @@ impl Questions {
         Ok(question)
     }
 
-    /// Only a runner that is ready waits, and not for longer than `poll_ms`.
+    /// Only runners that are ready and users who wait for a verdict wait, and not for longer than `poll_ms`.
     pub fn none_is_overdue(&self, now: Time, config: &Config) -> Result<(), Broken> {
         self.open.iter().try_for_each(|(session, question)| {
-            let waits = matches!(question.event, Event::Ready { .. });
+            let waits = matches!(question.event, Event::Ready { .. } | Event::Watched { .. });
             let overdue = !waits || now >= question.asked.after(config.poll_ms);
             hold(!overdue, || format!("#{} gets no answer to {:?}", session.0, question.event))
         })
     }
 
-    /// Whether a runner of the project waits for a commit.
-    pub fn waits(&self, project: &ProjectName) -> bool {
-        self.open.values().any(|question| {
-            let known = question.instance.as_ref().and_then(|instance| self.runner(instance));
-            known.is_some_and(|known| known.project == *project)
+    /// Every open question of a runner, and what is known of that.
+    pub fn of_runners(&self) -> impl Iterator<Item = (&Question, &Known)> {
+        let runner_of = |question: &Question| self.runner(question.instance.as_ref()?);
+        self.open.values().filter_map(move |question| Some((question, runner_of(question)?)))
+    }
+
+    /// Every commit that a user waits for.
+    pub fn watched(&self) -> impl Iterator<Item = CommitId> {
+        self.open.values().filter_map(|question| match question.event {
+            Event::Watched { commit, .. } => Some(commit),
+            _ => None,
         })
     }
 
@@ -125,7 +141,8 @@ impl Questions {
 }
 
 fn fits(question: &Event, answer: &Answer) -> bool {
-    use Answer::{Accepted, Assigned, Full, Idle, Kept, Recorded, Returned, Stale};
+    use Answer::{Accepted, Assigned, Decided, Done, Full, Idle, Kept, Leave, Recorded};
+    use Answer::{Replaced, Returned, Stale, Undecided, Unknown, Unregistered};
     match question {
         Event::Submitted { submission, .. } => {
             matches!(answer, Accepted { commit, .. } if *commit == submission.commit)
@@ -133,29 +150,16 @@ fn fits(question: &Event, answer: &Answer) -> bool {
         }
         Event::Registered { .. } => matches!(answer, Answer::Registered { .. }),
         Event::Ready { .. } => {
-            matches!(answer, Assigned { .. } | Idle | Answer::Unregistered | Answer::Replaced)
+            matches!(answer, Assigned { .. } | Idle | Leave | Unregistered | Replaced)
         }
         Event::Beat { .. } => matches!(answer, Kept | Recorded | Stale),
         Event::Reported { .. } => matches!(answer, Recorded | Stale),
         Event::GaveBack { .. } => matches!(answer, Returned | Stale),
-        _ => false,
-    }
-}
-
-fn session_of(event: &Event) -> Option<SessionId> {
-    match event {
-        Event::Submitted { session, .. }
-        | Event::Registered { session, .. }
-        | Event::Ready { session }
-        | Event::Beat { session, .. }
-        | Event::Reported { session, .. }
-        | Event::GaveBack { session, .. }
-        | Event::Cancelled { session, .. }
-        | Event::Retried { session, .. }
-        | Event::Drained { session, .. }
-        | Event::Paused { session, .. }
-        | Event::Watched { session, .. }
-        | Event::Ended { session, .. } => Some(*session),
-        Event::Ticked => None,
+        Event::Cancelled { .. } => matches!(answer, Done | Decided | Unknown),
+        Event::Retried { .. } => matches!(answer, Done | Undecided | Unknown),
+        Event::Drained { .. } => matches!(answer, Done | Unknown),
+        Event::Paused { .. } => matches!(answer, Done),
+        Event::Watched { .. } => matches!(answer, Decided | Idle | Unknown),
+        Event::Ended { .. } | Event::Ticked => false,
     }
 }

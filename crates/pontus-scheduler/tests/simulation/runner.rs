@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use pontus_proto::{Attempt, CommitId, HostName, InstanceId, ProjectName};
+use pontus_proto::{Attempt, CommitId, HostName, InstanceId, Label, ProjectName};
 use pontus_scheduler::{Answer, SessionId, Time};
 
 use crate::faults::{Fault, REVIVE_MS_MAX};
@@ -55,6 +55,7 @@ pub struct Runner {
     number: usize,
     host: HostName,
     project: ProjectName,
+    labels: Vec<Label>,
     /// How often it died. What it had planned in an earlier life does not happen.
     life: u32,
     is_alive: bool,
@@ -69,11 +70,18 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(stage: &mut Stage, number: usize, host: HostName, project: ProjectName) -> Runner {
+    pub fn new(
+        stage: &mut Stage,
+        number: usize,
+        host: HostName,
+        project: ProjectName,
+        labels: Vec<Label>,
+    ) -> Runner {
         let mut runner = Runner {
             number,
             host,
             project,
+            labels,
             life: 0,
             is_alive: true,
             connection: None,
@@ -139,7 +147,7 @@ impl Runner {
                 self.identities[0].work = None;
                 self.go_on(stage);
             }
-            Answer::Returned => self.die(stage),
+            Answer::Returned | Answer::Leave => self.die(stage),
             Answer::Unregistered | Answer::Replaced => self.dial_anew(stage),
             _ => {
                 unreachable!("no checker lets this answer a runner")
@@ -186,7 +194,8 @@ impl Runner {
         self.is_registered = false;
         let instance = self.identities[0].instance.clone();
         let (name, project) = (self.host.clone(), self.project.clone());
-        self.ask(stage, Request::Register { name, instance, project });
+        let labels = self.labels.clone();
+        self.ask(stage, Request::Register { name, instance, project, labels });
     }
 
     /// What comes next for a runner that is registered and has no question open.

@@ -2,30 +2,51 @@
 
 use std::collections::BTreeMap;
 
-use pontus_scheduler::{Answer, Record, Why};
+use pontus_scheduler::{Answer, Event, Record, Time, Why};
 
 use crate::faults::Fault;
+use crate::questions::Question;
 
-/// Every record and answer, as [`of_record`] and [`of_answer`] name them.
-const NAMES: [&str; 18] = [
+/// Every record, and every answer to each question that it may answer, as [`of_record`] and [`of_answer`] name them.
+const NAMES: [&str; 38] = [
     "record Submitted",
     "record Assigned",
     "record Lost",
     "record GivenBack",
     "record Decided by report",
     "record Decided by lost runners",
+    "record Decided by cancelling",
+    "record Decided by giving way",
+    "record Retried",
+    "record Paused",
+    "record Resumed",
     "answer Accepted, new",
     "answer Accepted, known",
     "answer Registered",
     "answer Assigned",
     "answer Full",
-    "answer Idle",
+    "answer Idle to a runner",
+    "answer Idle to a watch",
     "answer Kept",
     "answer Recorded",
     "answer Returned",
     "answer Stale",
     "answer Unregistered",
     "answer Replaced",
+    "answer Leave",
+    "answer Done to a cancel",
+    "answer Done to a retry",
+    "answer Done to a drain",
+    "answer Done to a pause",
+    "answer Done to a resume",
+    "answer Unknown to a cancel",
+    "answer Unknown to a retry",
+    "answer Unknown to a drain",
+    "answer Unknown to a watch",
+    "answer Undecided",
+    "answer Decided to a cancel",
+    "answer Decided to a watch",
+    "answer Decided to a watch, at once",
 ];
 
 /// How often each thing happened.
@@ -63,22 +84,22 @@ pub fn of_record(record: &Record) -> &'static str {
         Record::Lost { .. } => "record Lost",
         Record::GivenBack { .. } => "record GivenBack",
         Record::Decided { why: Why::Report, .. } => "record Decided by report",
-        Record::Retried { .. } => "record Retried",
-        Record::Paused(_) => "record Paused",
-        Record::Decided { why: Why::Cancelled, .. } => "record Decided by cancel",
-        Record::Decided { why: Why::GaveWay(_), .. } => "record Decided by giving way",
         Record::Decided { why: Why::RunnersLost(_), .. } => "record Decided by lost runners",
+        Record::Decided { why: Why::Cancelled, .. } => "record Decided by cancelling",
+        Record::Decided { why: Why::GaveWay(_), .. } => "record Decided by giving way",
+        Record::Retried { .. } => "record Retried",
+        Record::Paused(true) => "record Paused",
+        Record::Paused(false) => "record Resumed",
     }
 }
 
-pub fn of_answer(answer: &Answer) -> &'static str {
+pub fn of_answer(question: &Question, answer: &Answer, now: Time) -> &'static str {
     match answer {
         Answer::Accepted { new: true, .. } => "answer Accepted, new",
         Answer::Accepted { new: false, .. } => "answer Accepted, known",
         Answer::Full { .. } => "answer Full",
         Answer::Registered { .. } => "answer Registered",
         Answer::Assigned { .. } => "answer Assigned",
-        Answer::Idle => "answer Idle",
         Answer::Kept => "answer Kept",
         Answer::Recorded => "answer Recorded",
         Answer::Returned => "answer Returned",
@@ -86,9 +107,28 @@ pub fn of_answer(answer: &Answer) -> &'static str {
         Answer::Unregistered => "answer Unregistered",
         Answer::Replaced => "answer Replaced",
         Answer::Leave => "answer Leave",
-        Answer::Done => "answer Done",
-        Answer::Unknown => "answer Unknown",
         Answer::Undecided => "answer Undecided",
-        Answer::Decided => "answer Decided",
+        Answer::Idle => match question.event {
+            Event::Watched { .. } => "answer Idle to a watch",
+            _ => "answer Idle to a runner",
+        },
+        Answer::Done => match question.event {
+            Event::Cancelled { .. } => "answer Done to a cancel",
+            Event::Retried { .. } => "answer Done to a retry",
+            Event::Drained { .. } => "answer Done to a drain",
+            Event::Paused { paused: true, .. } => "answer Done to a pause",
+            _ => "answer Done to a resume",
+        },
+        Answer::Unknown => match question.event {
+            Event::Cancelled { .. } => "answer Unknown to a cancel",
+            Event::Retried { .. } => "answer Unknown to a retry",
+            Event::Drained { .. } => "answer Unknown to a drain",
+            _ => "answer Unknown to a watch",
+        },
+        Answer::Decided => match question.event {
+            Event::Cancelled { .. } => "answer Decided to a cancel",
+            _ if question.asked == now => "answer Decided to a watch, at once",
+            _ => "answer Decided to a watch",
+        },
     }
 }

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use fastrand::Rng;
-use pontus_scheduler::{Answer, Config, SessionId, Time};
+use pontus_scheduler::{Answer, Config, Policy, SessionId, Time};
 
 use crate::faults::{Fault, Faults};
 use crate::ledger::Ledger;
 use crate::network::{Connections, Request};
 use crate::seen::Seen;
 use crate::trace::Trace;
-use crate::{observer, runner};
+use crate::{observer, runner, user};
+
+/// How many commits there are at most.
+const COMMITS_MAX: u64 = 30;
 
 /// Something that is to happen.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub enum Happening {
     Runner { number: usize, life: u32, act: runner::Act },
     /// An observer does.
     Observer { number: usize, act: observer::Act },
+    /// A user does.
+    User { number: usize, act: user::Act },
     /// The faults that come of themselves are drawn.
     Mischief,
     /// Nothing goes wrong any more.
@@ -47,6 +52,8 @@ pub struct Stage {
     pub faults: Faults,
     pub connections: Connections,
     pub dispatcher_is_up: bool,
+    /// How many commits there are, found or not.
+    pub commits_len: u64,
     pub ledger: Ledger,
     pub seen: Seen,
     pub trace: Trace,
@@ -65,9 +72,10 @@ impl Stage {
             attempts_max: rng.u32(1..=3),
             attempt_ms_max: rng.u64(12_000..=40_000),
             poll_ms: rng.u64(1_000..=5_000),
-            policy: pontus_scheduler::Policy::All,
+            policy: if rng.bool() { Policy::All } else { Policy::Newest },
         };
         let faults = Faults::draw(&mut rng);
+        let commits_len = rng.u64(5..=COMMITS_MAX);
         Stage {
             now,
             rng,
@@ -75,6 +83,7 @@ impl Stage {
             faults,
             connections: Connections::default(),
             dispatcher_is_up: true,
+            commits_len,
             ledger: Ledger::default(),
             seen: Seen::default(),
             trace,

@@ -1,6 +1,6 @@
 //! The world: the loop in which everything happens, one thing at a time, until all is decided or time is up.
 
-use pontus_proto::{CommitId, ProjectName};
+use pontus_proto::{CommitId, Label, ProjectName};
 use pontus_scheduler::{Config, SessionId, Submission, Time};
 
 use crate::bug::Bug;
@@ -16,6 +16,7 @@ use crate::runner::{DIAL_MS_MAX, Runner, TEST_MS_MAX};
 use crate::seen::Seen;
 use crate::stage::{Happening, Stage};
 use crate::trace::Trace;
+use crate::user::{THINK_MS_MAX, User};
 
 /// When the world begins, in milliseconds: late enough that there is a time before it.
 const BEGINS: Time = Time(100_000);
@@ -23,8 +24,8 @@ const BEGINS: Time = Time(100_000);
 const FINDING_MS: u64 = 30_000;
 const TROUBLE_MS: u64 = 45_000;
 
-/// How many commits there are at most.
-const COMMITS_MAX: u64 = 30;
+/// How many users there are.
+const USERS: usize = 2;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ struct World {
     dispatcher: Dispatcher,
     runners: Vec<Runner>,
     observers: Vec<Observer>,
+    users: Vec<User>,
+    projects_len: usize,
     /// By when all has to be decided, once nothing goes wrong any more.
     deadline: Option<Time>,
 }
@@ -60,15 +63,16 @@ impl World {
         let projects_len = runners_len.min(2);
         let runners = (0..runners_len).map(|number| {
             let host = if number == 3 { "elm" } else { "oak" };
-            let host = host.parse().expect("a name");
-            Runner::new(&mut stage, number, host, project(number % projects_len))
+            let labels = some_labels(&mut stage);
+            runner(&mut stage, number, host, project(number % projects_len), labels)
         });
         let runners = runners.collect();
         let observers = (0..2).map(|number| Observer::new(&mut stage, number)).collect();
+        let users = (0..USERS).map(|number| User::new(&mut stage, number)).collect();
         announce(&mut stage, projects_len);
         stage.plan_in(MISCHIEF_MS, Happening::Mischief);
         stage.plan_in(TROUBLE_MS, Happening::Heal);
-        World { stage, dispatcher, runners, observers, deadline: None }
+        World { stage, dispatcher, runners, observers, users, projects_len, deadline: None }
     }
 
     fn live(&mut self) -> Result<(), Broken> {
@@ -106,6 +110,7 @@ impl World {
                     Some(Client::Observer(at)) => {
                         self.observers[at].answered(stage, session, &answer);
                     }
+                    Some(Client::User(at)) => self.users[at].answered(stage, session, &answer),
                     None => {}
                 }
             }
@@ -113,9 +118,11 @@ impl World {
             Happening::ClientNotices(session) => match stage.connections.client(session) {
                 Some(Client::Runner(at)) => self.runners[at].notices(stage, session),
                 Some(Client::Observer(at)) => self.observers[at].notices(stage, session),
+                Some(Client::User(at)) => self.users[at].notices(stage, session),
                 None => {}
             },
             Happening::Runner { number, life, act } => self.runners[number].act(stage, life, act),
+            Happening::User { number, act } => self.users[number].act(stage, act),
             Happening::Observer { number, act } => self.observers[number].act(stage, act),
             Happening::Mischief => self.mischief(),
             Happening::Heal => self.heal(),
@@ -184,17 +191,24 @@ impl World {
     fn heal(&mut self) {
         self.stage.note(|| "nothing goes wrong any more".to_owned());
         self.stage.faults = Faults::none();
+        self.users.iter_mut().for_each(User::heal);
+        for at in 0..self.projects_len {
+            let number = self.runners.len();
+            let project = project(at);
+            self.runners.push(runner(&mut self.stage, number, "elm", project, all_labels()));
+        }
         let decided = self.dispatcher.disk().entries().filter(|entry| entry.verdict.is_some());
-        let undecided = COMMITS_MAX - decided.count() as u64;
+        let undecided = self.stage.commits_len - decided.count() as u64;
         self.deadline = Some(self.stage.now.after(healing_ms(&self.stage.config, undecided)));
     }
 
-    /// Whether every commit that was found is accepted, decided and published.
+    /// Whether every commit that was found is accepted, decided and published, and everybody knows what he waited for.
     fn is_settled(&self) -> bool {
         let accepted = self.observers.iter().flat_map(Observer::accepted);
         let mut accepted = accepted.map(|commit| self.dispatcher.disk().entry(*commit));
         let all = |entry: &crate::disk::Entry| entry.verdict.is_some() && entry.is_published;
         self.observers.iter().all(Observer::is_done)
+            && self.users.iter().all(User::is_done)
             && accepted.all(|entry| entry.is_some_and(all))
             && self.dispatcher.disk().entries().all(all)
     }
@@ -202,12 +216,11 @@ impl World {
 
 /// The commits that the observers find, some of them by both.
 fn announce(stage: &mut Stage, projects_len: usize) {
-    let commits_len = stage.ms(5..=COMMITS_MAX);
-    for number in 1..=commits_len {
+    for number in 1..=stage.commits_len {
         let submission = Submission {
             commit: commit(number),
             project: project(stage.rng.usize(0..projects_len)),
-            labels: Vec::new(),
+            labels: if stage.rng.bool() { Vec::new() } else { some_labels(stage) },
             branch: stage.rng.bool().then(|| "main".parse().expect("a name")),
         };
         let finders = if stage.rng.u8(0..5) == 0 { 0..2 } else { 0..1 };
@@ -224,6 +237,32 @@ fn commit(number: u64) -> CommitId {
     format!("{:04x}{}", 0xc000 + number, "0".repeat(36)).parse().expect("a commit")
 }
 
+/// One of the commits that are found, or one that nobody ever finds.
+pub fn any_commit(stage: &mut Stage) -> CommitId {
+    let number = stage.rng.u64(1..=stage.commits_len + 1);
+    commit(number)
+}
+
+pub fn all_labels() -> Vec<Label> {
+    ["gpu", "os=linux"].map(|name| name.parse().expect("a label")).to_vec()
+}
+
+fn some_labels(stage: &mut Stage) -> Vec<Label> {
+    let mut labels = all_labels();
+    labels.retain(|_| stage.rng.bool());
+    labels
+}
+
+fn runner(
+    stage: &mut Stage,
+    number: usize,
+    host: &str,
+    project: ProjectName,
+    labels: Vec<Label>,
+) -> Runner {
+    Runner::new(stage, number, host.parse().expect("a name"), project, labels)
+}
+
 fn project(number: usize) -> ProjectName {
     ["ash", "birch"][number].parse().expect("a name")
 }
@@ -236,7 +275,9 @@ fn project(number: usize) -> ProjectName {
 /// * after that, a test that hangs keeps its runner for `attempt_ms_max` and one beat, and a commit whose runner is gone
 ///   stays with it for a lease;
 /// * then one runner tests all that is left, one after the other, each for the longest ordinary test, and with it
-///   eight messages on their way: a beat, the report, the next question, and an observer's, there and back.
+///   eight messages on their way: a beat, the report, the next question, and an observer's, there and back;
+/// * the last word of each user that was late may queue one commit more, and make the runner leave that could test it,
+///   which then comes back; and whoever waits for a verdict hears of it the next time that he asks.
 fn healing_ms(config: &Config, undecided: u64) -> u64 {
     let back_ms = STALL_MS_MAX
         + RESTART_MS_MAX.max(REVIVE_MS_MAX)
@@ -245,5 +286,6 @@ fn healing_ms(config: &Config, undecided: u64) -> u64 {
         + LATE_MS_MAX;
     let held_ms = config.attempt_ms_max + 2 * config.lease_ms;
     let each_ms = TEST_MS_MAX + 8 * 2 * DELAY_MS_MAX;
-    back_ms + held_ms + undecided * each_ms
+    let meddled_ms = USERS as u64 * (each_ms + REVIVE_MS_MAX + DIAL_MS_MAX + THINK_MS_MAX);
+    back_ms + held_ms + undecided * each_ms + meddled_ms
 }

@@ -196,3 +196,13 @@ fn what_is_running_goes_on_while_paused() {
     assert_eq!(fixture.give_back(2, 1, 1), [given_back(1, 1), say(2, Answer::Returned)]);
     assert_eq!(fixture.ready(2), []);
 }
+
+#[test]
+fn a_drained_runner_that_registers_again_stays_drained() {
+    let mut fixture = Fixture::with(1);
+    fixture.drain("oak/1");
+    assert_eq!(fixture.register(1, 1), [registered(1, "oak/1")], "on the same connection");
+    assert_eq!(fixture.ready(1), [say(1, Answer::Leave)]);
+    fixture.register(2, 1);
+    assert_eq!(fixture.ready(2), [say(2, Answer::Leave)], "and on another");
+}

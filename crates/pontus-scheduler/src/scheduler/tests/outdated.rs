@@ -32,26 +32,41 @@ fn where_all_are_tested_none_gives_way() {
 }
 
 #[test]
-fn only_a_queued_commit_of_the_same_branch_and_project_gives_way() {
+fn only_a_commit_of_the_same_branch_and_project_gives_way() {
+    let cases = [
+        ("ash", Some("main"), true),
+        ("birch", Some("main"), false),
+        ("ash", Some("next"), false),
+        ("ash", None, false),
+    ];
+    for (project, branch, gives_way) in cases {
+        let branch = branch.map(|branch| branch.parse().unwrap());
+        let old = Submission { branch, ..submission(project, 1) };
+        let mut fixture = newest([]);
+        let what = format!("{old:?}");
+        fixture.step(Event::Submitted { session: OBSERVER, submission: old });
+        let effects = if gives_way { 4 } else { 2 };
+        assert_eq!(fixture.submit(2).len(), effects, "{what}");
+    }
+    let mut fixture = newest([]);
+    for number in [1, 2] {
+        let submission = Submission { branch: None, ..submission("ash", number) };
+        let submitted = Event::Submitted { session: OBSERVER, submission };
+        assert_eq!(fixture.step(submitted).len(), 2, "no branch is not a branch");
+    }
+}
+
+#[test]
+fn a_running_commit_does_not_give_way() {
     let mut fixture = newest([]);
     fixture.register(1, 1);
     fixture.submit(1);
-    fixture.ready(1);
-    assert_eq!(fixture.submit(2).len(), 2, "the other is running");
-    fixture.project = "birch";
-    assert_eq!(fixture.submit(3).len(), 2, "the other is of another project");
-    let on = |branch: Option<&str>, number| {
-        let branch = branch.map(|branch| branch.parse().unwrap());
-        let submission = Submission { branch, ..submission("birch", number) };
-        Event::Submitted { session: OBSERVER, submission }
-    };
+    let submission = Submission { branch: None, ..submission("ash", 2) };
+    fixture.step(Event::Submitted { session: OBSERVER, submission });
+    assert_eq!(fixture.ready(1), assigned_to_one(1, 1));
+    assert_eq!(fixture.submit(3).len(), 2);
     fixture.report(1, 1, 1);
-    assert_eq!(fixture.step(on(Some("next"), 4)).len(), 2, "the other is of another branch");
-    fixture.drain("oak/1");
-    fixture.cancel(2);
-    assert_eq!(fixture.step(on(None, 5)).len(), 2, "of no branch");
-    fixture.cancel(3);
-    assert_eq!(fixture.step(on(None, 6)).len(), 2, "both of no branch");
+    assert_eq!(fixture.submit(4)[1..3], gave_way(3, 0, 4), "nor one that has its verdict");
 }
 
 #[test]

@@ -27,6 +27,9 @@ fn a_restart_goes_on_where_the_records_end() {
     let mut done = Fixture::restored([stored(StoredState::Done { reported })]);
     assert_eq!(done.submit(1), [accepted(1, false)]);
     assert_eq!(done.report(1, 1, 2), [say(1, Answer::Recorded)]);
+    done.register(1, 1);
+    assert_eq!(done.retry(1, 2), [retried(1, 8), told(Answer::Done)]);
+    assert_eq!(done.ready(1), assigned_to_one(1, 3));
 }
 
 #[test]

@@ -1,0 +1,76 @@
+//! The roster: which runner has which name, for as long as it is known, and which of them are to leave.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pontus_proto::{CommitId, InstanceId, RunnerName};
+use pontus_scheduler::Record;
+
+use crate::check::{Broken, hold};
+use crate::disk::Disk;
+
+/// A runner is known while it is connected or holds a commit, in the scheduler's eyes.
+#[derive(Debug, Default)]
+pub struct Roster {
+    names: BTreeMap<RunnerName, InstanceId>,
+    holds: BTreeMap<CommitId, InstanceId>,
+    drained: BTreeSet<InstanceId>,
+}
+
+impl Roster {
+    pub fn restored(disk: &Disk) -> Roster {
+        let mut roster = Roster::default();
+        for (commit, running) in disk.running() {
+            roster.names.insert(running.runner.clone(), running.instance.clone());
+            roster.holds.insert(commit, running.instance.clone());
+        }
+        roster
+    }
+
+    pub fn register(&mut self, runner: &RunnerName, instance: &InstanceId) {
+        self.names.insert(runner.clone(), instance.clone());
+    }
+
+    /// The scheduler wants this on disk.
+    pub fn follow(&mut self, record: &Record) -> Result<(), Broken> {
+        match record {
+            Record::Assigned { commit, instance, runner, .. } => {
+                let is_drained = self.drained.contains(instance);
+                hold(!is_drained, || {
+                    format!("{commit:?} is assigned to {runner:?}, which is drained")
+                })?;
+                self.holds.insert(*commit, instance.clone());
+            }
+            Record::Lost { commit, .. }
+            | Record::GivenBack { commit, .. }
+            | Record::Decided { commit, .. } => {
+                self.holds.remove(commit);
+            }
+            Record::Submitted { .. } | Record::Retried { .. } | Record::Paused(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets who is gone.
+    pub fn sweep(&mut self, is_connected: impl Fn(&InstanceId) -> bool) {
+        let Roster { names, holds, drained } = self;
+        let is_known = |instance: &InstanceId| {
+            is_connected(instance) || holds.values().any(|holder| holder == instance)
+        };
+        names.retain(|_, instance| is_known(instance));
+        drained.retain(is_known);
+    }
+
+    /// The answer to a user who drains a runner was that this is done, or that there is none.
+    pub fn drain(&mut self, runner: &RunnerName, done: bool) -> Result<(), Broken> {
+        let known = self.names.get(runner);
+        hold(known.is_some() == done, || {
+            format!("{runner:?} is drained: {done}, but is {known:?}")
+        })?;
+        self.drained.extend(known.cloned());
+        Ok(())
+    }
+
+    pub fn is_drained(&self, instance: &InstanceId) -> bool {
+        self.drained.contains(instance)
+    }
+}

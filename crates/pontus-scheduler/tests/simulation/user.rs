@@ -1,0 +1,158 @@
+//! A user: an agent that cancels, retries, drains, pauses and resumes, and waits for verdicts.
+
+use std::collections::VecDeque;
+
+use pontus_proto::RunnerName;
+use pontus_scheduler::{Answer, SessionId};
+
+use crate::faults::Fault;
+use crate::network::{Client, Request};
+use crate::runner::DIAL_MS_MAX;
+use crate::stage::{Happening, Stage};
+use crate::world::any_commit;
+
+/// How long a user thinks before it wants something again, at most, in milliseconds.
+pub const THINK_MS_MAX: u64 = 1_500;
+/// For how long a user has nothing handed out, at most, in milliseconds.
+const PAUSE_MS_MAX: u64 = 4_000;
+/// What a user wants at once. More would only wait behind a verdict.
+const WISHES_MAX: usize = 2;
+
+/// What a user does of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    Dial,
+    /// It looks what there is to do.
+    Think,
+    Resume,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct User {
+    number: usize,
+    connection: Option<SessionId>,
+    has_asked: bool,
+    /// What it wants; the first is asked next, or has been.
+    wishes: VecDeque<Request>,
+    /// Whether all that it does from now on is to resume.
+    is_healing: bool,
+}
+
+impl User {
+    pub fn new(stage: &mut Stage, number: usize) -> User {
+        let (wishes, has_asked) = (VecDeque::new(), false);
+        let user = User { number, connection: None, has_asked, wishes, is_healing: false };
+        user.plan_within(stage, DIAL_MS_MAX, Act::Dial);
+        user.plan_within(stage, THINK_MS_MAX, Act::Think);
+        user
+    }
+
+    pub fn act(&mut self, stage: &mut Stage, act: Act) {
+        match act {
+            Act::Dial => self.dial(stage),
+            Act::Resume => self.wish(stage, Request::Pause(false)),
+            Act::Think => {
+                if let Some(wish) = self.draw(stage) {
+                    self.wish(stage, wish);
+                }
+                self.plan_within(stage, THINK_MS_MAX, Act::Think);
+            }
+        }
+    }
+
+    /// Nothing goes wrong any more, and no user meddles; whoever finds that we are paused resumes.
+    pub fn heal(&mut self) {
+        self.is_healing = true;
+    }
+
+    /// Whether it waits for no verdict.
+    pub fn is_done(&self) -> bool {
+        !self.wishes.iter().any(|wish| matches!(wish, Request::Watch(_)))
+    }
+
+    fn draw(&self, stage: &mut Stage) -> Option<Request> {
+        if self.is_healing {
+            return Some(Request::Pause(false));
+        }
+        if self.wishes.len() >= WISHES_MAX {
+            return None;
+        }
+        if stage.strikes(Fault::UserPauses) {
+            self.plan_within(stage, PAUSE_MS_MAX, Act::Resume);
+            return Some(Request::Pause(true));
+        }
+        if stage.strikes(Fault::UserDrains) {
+            return Some(Request::Drain(any_runner(stage)));
+        }
+        let commit = any_commit(stage);
+        if stage.strikes(Fault::UserCancels) {
+            return Some(Request::Cancel(commit));
+        }
+        if stage.strikes(Fault::UserRetries) {
+            return Some(Request::Retry(commit));
+        }
+        stage.rng.bool().then_some(Request::Watch(commit))
+    }
+
+    fn wish(&mut self, stage: &mut Stage, wish: Request) {
+        self.wishes.push_back(wish);
+        self.go_on(stage);
+    }
+
+    fn go_on(&mut self, stage: &mut Stage) {
+        if self.has_asked {
+            return;
+        }
+        if let (Some(session), Some(wish)) = (self.connection, self.wishes.front()) {
+            self.has_asked = true;
+            stage.ask(session, wish.clone());
+        }
+    }
+
+    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, answer: &Answer) {
+        if self.connection != Some(session) {
+            return;
+        }
+        self.has_asked = false;
+        let wish = self.wishes.pop_front();
+        if *answer == Answer::Idle {
+            // It waits on, and meanwhile asks what else it wants to.
+            self.wishes.extend(wish);
+        }
+        self.go_on(stage);
+    }
+
+    /// Its connection is gone. What it has asked last is asked again.
+    pub fn notices(&mut self, stage: &mut Stage, session: SessionId) {
+        if self.connection != Some(session) {
+            return;
+        }
+        self.connection = None;
+        stage.hang_up(session);
+        if std::mem::take(&mut self.has_asked) {
+            stage.suffers(Fault::Repeated);
+        }
+        self.plan_within(stage, DIAL_MS_MAX, Act::Dial);
+    }
+
+    fn dial(&mut self, stage: &mut Stage) {
+        self.connection = stage.dial(Client::User(self.number));
+        if self.connection.is_some() {
+            self.go_on(stage);
+        } else {
+            self.plan_within(stage, DIAL_MS_MAX, Act::Dial);
+        }
+    }
+
+    fn plan_within(&self, stage: &mut Stage, ms_max: u64, act: Act) {
+        let ms = stage.ms(1..=ms_max);
+        stage.plan_in(ms, Happening::User { number: self.number, act });
+    }
+}
+
+/// One of the names that runners may have.
+fn any_runner(stage: &mut Stage) -> RunnerName {
+    let host = if stage.rng.u8(0..4) == 0 { "elm" } else { "oak" };
+    format!("{host}/{}", stage.rng.u8(1..=3)).parse().expect("a name")
+}
