@@ -113,7 +113,7 @@ fn log_follows_while_it_runs_and_into_the_next_attempt() {
     let commit = yard.commit(&[("tests/wait", &script)]);
     yard.hand_in(&[]);
     let asked = ask(&yard, &["log", &commit]);
-    let said = format!("dispatcher: there is no output of {commit} yet\n");
+    let said = format!("dispatcher: no output of {commit} is there yet\n");
     assert_eq!((asked.code, asked.out.as_str(), asked.err), (Some(0), "", said));
     let mut following = Process::start("log", &mut asking(&yard, &["log", "--follow", &commit]));
 

@@ -46,11 +46,11 @@ pub fn run(args: &Args) -> Result<Ended> {
 /// Prints what there is now.
 fn print_now(dispatcher: &mut Dispatcher, commit: CommitId, printer: &mut Printer) -> Result<()> {
     let Newest { attempt, is_done } = newest(dispatcher, commit)?;
-    if attempt.0 > 0 {
-        return print(dispatcher, commit, attempt, 0, printer);
+    let is_any = attempt.0 > 0 && print(dispatcher, commit, attempt, 0, printer)? > 0;
+    if !is_any {
+        let kept = if is_done { "kept" } else { "there yet" };
+        say(&format!("no output of {commit} is {kept}"));
     }
-    let yet = if is_done { "" } else { " yet" };
-    say(&format!("there is no output of {commit}{yet}"));
     Ok(())
 }
 
@@ -97,14 +97,14 @@ fn news(commit: CommitId, printed: Attempt) -> Request {
     Request::Wait { commit, wait_ms: NEXT_ATTEMPT_MS }
 }
 
-/// Prints an attempt's output: to its end, or where there is no waiting, what there is now.
+/// Prints an attempt's output: to its end, or where there is no waiting, what there is now. Returns how many bytes that were.
 fn print(
     dispatcher: &mut Dispatcher,
     commit: CommitId,
     attempt: Attempt,
     wait_ms: u64,
     printer: &mut Printer,
-) -> Result<()> {
+) -> Result<u64> {
     let mut offset = 0;
     loop {
         let request = Request::Log { commit, attempt: Some(attempt), offset, wait_ms };
@@ -115,7 +115,7 @@ fn print(
         offset += data.0.len() as u64;
         printer.print(&data.0, is_all)?;
         if is_all {
-            return Ok(());
+            return Ok(offset);
         }
     }
 }
