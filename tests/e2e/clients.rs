@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use pontus_tests::{Checkpoint, Yard, git};
+use pontus_tests::{Checkpoint, PATIENCE, Yard, git};
 use serde_json::{Value, json};
 
 /// What a subcommand answered.
@@ -30,9 +30,13 @@ pub fn asking(yard: &Yard, args: &[&str]) -> Command {
     command
 }
 
-/// Asks the yard's dispatcher and waits for the answer.
+/// Asks the yard's dispatcher and waits for the answer, as long as any test waits for anything.
 pub fn ask(yard: &Yard, args: &[&str]) -> Asked {
-    asking(yard, args).output().unwrap().into()
+    let asking = asking(yard, args);
+    let mut command = yard.command_of("timeout");
+    command.args(["-s", "KILL", &PATIENCE.as_secs().to_string()]);
+    command.arg(asking.get_program()).args(asking.get_args());
+    command.env("PONTUS_DISPATCHER_SERVER", yard.server()).output().unwrap().into()
 }
 
 /// Asks, holds that it went well and that nothing was complained about, and returns what was printed.
@@ -126,6 +130,19 @@ fn runners_and_what_they_test() {
     assert!(row.contains(&format!("\noak/1   test_repo          {}  20", &commit[..12])), "{row}");
     visitor.leave_with(0);
     assert_eq!(ask(&yard, &["wait", &commit]).code, Some(0));
+}
+
+#[test]
+fn more_runners_than_one_answer_holds() {
+    let mut yard = Yard::new();
+    let _dispatcher = yard.dispatcher(&[]);
+    let runner = yard.runner(&["--slots", "60"]);
+    runner.wait_for_many(" is connected to ", 60);
+    let runners = told_json(&yard, &["runners", "--json"]);
+    let names = runners.as_array().unwrap().iter().map(|runner| runner["runner"].as_str().unwrap());
+    let mut expected: Vec<_> = (1..=60).map(|number| format!("oak/{number}")).collect();
+    expected.sort();
+    assert_eq!(names.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -270,7 +287,9 @@ fn a_dispatcher_that_is_not_there() {
 
 #[test]
 fn asking_and_serving_are_two_things() {
-    let yard = Yard::new();
+    let mut yard = Yard::new();
+    // Whoever asks all the same is told that nobody is there.
+    yard.reserve_port();
     for args in [
         &["--port", "0", "status"][..],
         &["status", "--port", "0"],
