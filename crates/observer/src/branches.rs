@@ -39,6 +39,10 @@ pub fn is_watched(name: &[u8], patterns: &[Pattern]) -> bool {
 }
 
 fn watchable(name: &[u8], tip: &str) -> Result<(BranchName, CommitId), String> {
+    if tip.bytes().all(|digit| digit == b'0') {
+        // So a repository lists a ref that it cannot read, and what it makes of a file there that has no ref's name.
+        return Err("its ref is broken there".to_owned());
+    }
     let name = str::from_utf8(name).map_err(|_| "its name is not UTF-8".to_owned())?;
     let branch = name.parse().map_err(|error: pontus_proto::InvalidId| error.to_string())?;
     Ok((branch, tip.parse().map_err(|error: pontus_proto::InvalidId| error.to_string())?))
@@ -91,5 +95,7 @@ mod tests {
         assert!(why[1].ends_with(": a branch has at most 255 bytes, not 256"), "{}", why[1]);
         assert_eq!(why[2], "\u{fffd}: its name is not UTF-8");
         assert!(chosen(&heads, &["main"]).1.is_empty(), "nobody asked for them");
+        let broken = Head { name: b"x".to_vec(), tip: "0".repeat(40) };
+        assert!(choose(&[broken], &["x".parse().unwrap()]).tips.is_empty());
     }
 }

@@ -35,6 +35,13 @@ pub struct Observer {
     desk: Desk,
 }
 
+/// Whether a look is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Done,
+    Again,
+}
+
 impl Observer {
     /// Finds out what the clone is, and what was handed in of it before.
     ///
@@ -68,57 +75,80 @@ impl Observer {
     /// Looks once. One git process where nothing has changed, however many branches there are.
     pub fn look(&mut self) -> Outcome {
         let mut outcome = Outcome::default();
-        match self.see(&mut outcome) {
-            Ok(patterns) => self.hand_in(&patterns, &mut outcome),
+        // A branch that was held back is let go by what follows, so there is no third time.
+        if self.look_and_hand_in(&mut outcome) == Then::Again {
+            self.look_and_hand_in(&mut outcome);
+        }
+        debug!("{}looked", self.name);
+        outcome
+    }
+
+    fn look_and_hand_in(&mut self, outcome: &mut Outcome) -> Then {
+        match self.see(outcome) {
+            Ok((patterns, held_back)) => {
+                self.hand_in(&patterns, outcome);
+                let is_free = |branch| self.memory.submitted(branch).is_some();
+                return if held_back.iter().any(is_free) { Then::Again } else { Then::Done };
+            }
             // Whether it is origin that is broken or the clone is seen by asking something that concerns the clone alone.
             Err(error) => match self.memory.read(&self.git) {
                 Ok(()) => outcome.trouble(Subject::Origin, error),
                 Err(error) => outcome.trouble(Subject::Clone, error),
             },
         }
-        debug!("{}looked", self.name);
-        outcome
+        Then::Done
     }
 
-    /// Sees what is there, and has it here. Returns what is watched.
-    fn see(&mut self, outcome: &mut Outcome) -> Result<Vec<Pattern>> {
+    /// Sees what is there, and has it here. Returns what is watched, and which branches have more than is here.
+    fn see(&mut self, outcome: &mut Outcome) -> Result<(Vec<Pattern>, Vec<BranchName>)> {
         let heads = self.upstream.heads()?;
         let patterns = match self.upstream.patterns(&heads) {
             Ok(patterns) => patterns,
             Err(error) => {
                 outcome.trouble(Subject::Origin, error);
-                return Ok(Vec::new());
+                return Ok((Vec::new(), Vec::new()));
             }
         };
         let chosen = branches::choose(&heads, &patterns);
         for (branch, why) in chosen.troubles {
             outcome.trouble(Subject::Branch(branch), anyhow::Error::msg(why));
         }
+        let mut held_back = Vec::new();
         if self.upstream.is_elsewhere() {
-            self.fetch(chosen.tips, outcome)?;
+            held_back = self.fetch(chosen.tips, outcome)?;
         } else {
             self.memory.see(chosen.tips);
         }
         if let Err(error) = self.memory.forget(&self.git, &heads) {
             outcome.trouble(Subject::Clone, error);
         }
-        Ok(patterns)
+        Ok((patterns, held_back))
     }
 
-    /// Has the branches here that are not at what was last seen of them.
+    /// Has the branches here that are not at what was last seen of them. One of which nothing has been handed in yet is held
+    /// back, and returned: what was first seen of it is where its history begins, and would be forgotten.
     fn fetch(
         &mut self,
         tips: BTreeMap<BranchName, CommitId>,
         outcome: &mut Outcome,
-    ) -> Result<(), GitError> {
+    ) -> Result<Vec<BranchName>, GitError> {
         let mut changed = tips;
         changed.retain(|branch, tip| self.memory.seen(branch) != Some(*tip));
+        let is_begun = |branch: &BranchName| {
+            self.memory.seen(branch).is_none() || self.memory.submitted(branch).is_some()
+        };
+        let held_back: Vec<_> =
+            changed.keys().filter(|branch| !is_begun(branch)).cloned().collect();
+        changed.retain(|branch, _| is_begun(branch));
         if changed.is_empty() {
-            return Ok(());
+            return Ok(held_back);
         }
         let names: Vec<_> = changed.keys().map(BranchName::as_str).collect();
         debug!("{}fetching {}", self.name, names.join(", "));
-        let fetched = self.upstream.fetch(&changed);
+        let mut fetched = self.upstream.fetch(&changed);
+        if !matches!(&fetched, Ok(failed) if failed.is_empty()) && self.mend()? {
+            fetched = self.upstream.fetch(&changed);
+        }
         // What came may be newer than what was listed, and another observer of this clone may have been faster.
         self.memory.read(&self.git)?;
         for (branch, error) in fetched? {
@@ -126,7 +156,19 @@ impl Observer {
                 outcome.trouble(Subject::Branch(branch.to_string()), error);
             }
         }
-        Ok(())
+        Ok(held_back)
+    }
+
+    /// Forgets what stands in the way of every fetch: refs of ours to commits that are not here. Says whether there were any.
+    fn mend(&mut self) -> Result<bool, GitError> {
+        let lost = self.memory.forget_lost(&self.git)?;
+        for branch in &lost {
+            warn!(
+                "{}{branch}: what was remembered of it is not here any more; beginning anew",
+                self.name
+            );
+        }
+        Ok(!lost.is_empty())
     }
 
     fn hand_in(&mut self, patterns: &[Pattern], outcome: &mut Outcome) {

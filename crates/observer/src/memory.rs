@@ -110,9 +110,6 @@ impl Memory {
             to: self.submitted.get(branch).map(CommitId::to_string),
         };
         let moves: Vec<_> = self.unsaved.iter().map(moved).collect();
-        if moves.is_empty() {
-            return Ok(());
-        }
         let mut result = git.move_refs(&moves);
         if result.is_ok() {
             self.unsaved.clear();
@@ -151,9 +148,6 @@ impl Memory {
             .map(|branch| removed(SEEN, branch))
             .chain(excess.iter().map(|branch| removed(SUBMITTED, branch)))
             .collect();
-        if moves.is_empty() {
-            return Ok(());
-        }
         git.move_refs(&moves)?;
         self.seen.retain(|branch, _| !seen.contains(branch));
         for branch in excess {
@@ -161,5 +155,30 @@ impl Memory {
             self.unsaved.remove(branch);
         }
         Ok(())
+    }
+
+    /// Lets go of all that points to a commit that is not in the clone: git fetches nothing while there are such refs. Returns
+    /// whose they were.
+    ///
+    /// # Errors
+    /// Where git cannot say, or cannot remove them.
+    pub fn forget_lost(&mut self, git: &Git) -> Result<BTreeSet<BranchName>, GitError> {
+        let all = || {
+            let seen = self.seen.iter().map(|(branch, id)| (SEEN, branch, id.to_string()));
+            let cursors =
+                self.submitted.iter().map(|(branch, id)| (SUBMITTED, branch, id.to_string()));
+            seen.chain(cursors)
+        };
+        let ids: Vec<_> = all().map(|(_, _, id)| id).collect();
+        let there: BTreeSet<_> = git.describe(&ids)?.into_iter().map(|commit| commit.id).collect();
+        let lost: Vec<_> = all().filter(|(_, _, id)| !there.contains(id)).collect();
+        let moves: Vec<_> = lost
+            .iter()
+            .map(|(folder, branch, _)| RefMove { name: ref_of(folder, branch), to: None })
+            .collect();
+        let whose: BTreeSet<_> = lost.into_iter().map(|(_, branch, _)| branch.clone()).collect();
+        git.move_refs(&moves)?;
+        self.unsaved.retain(|branch| !whose.contains(branch));
+        Ok(whose)
     }
 }

@@ -100,7 +100,9 @@ impl Upstream {
             *followed = current(&self.git, self.has_origin, heads)?;
             let why = why_not(own.as_deref(), heads);
             if !is_there(followed) {
-                bail!("{why}");
+                let advice =
+                    if heads.is_empty() { "" } else { ", and neither is origin; give --branch" };
+                bail!("{why}{advice}");
             }
             info!("{}{why}; watching {}", self.name, followed.as_deref().unwrap_or_default());
         }

@@ -89,6 +89,9 @@ impl Git {
             };
             input.extend_from_slice(line.as_bytes());
         }
+        if input.is_empty() {
+            return Ok(());
+        }
         let call = self.call("move refs", "update-ref").settings(LOCKS);
         let call = call.settings(["core.fsync=reference", "core.fsyncMethod=fsync"]);
         call.args(["--no-deref", "--stdin", "-z"]).input(input).output().map(drop)
