@@ -103,7 +103,7 @@ impl Yard {
     /// The same, with the clones to watch still to be told.
     pub fn watcher_command(&self) -> Command {
         let mut command = self.command("observer");
-        command.args(["--dispatcher-server", &self.server(), "--interval", "50ms"]);
+        command.env("PONTUS_DISPATCHER_SERVER", self.server()).env("PONTUS_INTERVAL", "50ms");
         command.env("RUST_LOG", "debug");
         command
     }

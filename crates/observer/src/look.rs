@@ -308,3 +308,7 @@ fn project_of(git: &Git, url: Option<&str>) -> Result<ProjectName> {
     };
     name.parse().context("cannot tell the project; give --project")
 }
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;
