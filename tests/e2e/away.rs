@@ -78,8 +78,11 @@ fn a_queue_that_is_full() {
     observer.wait_for(
         "the dispatcher refused: 1 commits wait for a verdict, no more may; trying again",
     );
-    observer.wait_for_look();
-    observer.wait_for_look();
+    // It is asked ever more rarely, though upstream is looked at as before: after 50, 100, 200, 400, 800 ms and so on.
+    let (looks, asked) = (observer.count("looked"), observer.count("something to hand in"));
+    observer.wait_for_many("looked", looks + 30);
+    let asked = observer.count("something to hand in") - asked;
+    assert!((1..=10).contains(&asked), "asked {asked} times in 30 looks");
     assert_eq!(observer.count("the dispatcher refused"), 1);
     let cursor = git(&yard.observers(), &["rev-parse", "refs/pontus/submitted/main/@"]);
     assert_eq!(cursor, git(&yard.master(), &["rev-parse", "HEAD~2"]));
@@ -90,6 +93,22 @@ fn a_queue_that_is_full() {
         dispatcher.wait_for(&format!("{commit}: verdict"));
     }
     observer.wait_for("the dispatcher: all is well again");
+}
+
+#[test]
+fn whoever_cannot_wait_for_a_full_queue_says_so() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&["--max-undecided", "1"]);
+    let first = yard.commit(&[]);
+    let observer = yard.watcher(&["--interval", "1h"]);
+    observer.wait_for("looked");
+    let second = yard.commit(&[]);
+    observer.signal(Signal::USR1);
+    observer.wait_for("the dispatcher refused");
+    let _runner = yard.runner(&[]);
+    dispatcher.wait_for(&format!("{first}: verdict"));
+    observer.signal(Signal::USR1);
+    dispatcher.wait_for(&format!("{second}: verdict"));
 }
 
 #[test]

@@ -176,6 +176,7 @@ impl Observer {
         // While the dispatcher is away, nothing more is found out than that.
         if !pending.is_empty() && !self.desk.is_closed() {
             outcome.dispatcher_was_asked();
+            debug!("{}something to hand in of {} branches", self.name, pending.len());
             match self.desk.connect() {
                 Ok(client) => self.hand_in_to(client, pending, outcome),
                 Err(error) => outcome.trouble(Subject::Dispatcher, error),
