@@ -79,7 +79,6 @@ impl Observer {
         if self.look_and_hand_in(&mut outcome) == Then::Again {
             self.look_and_hand_in(&mut outcome);
         }
-        debug!("{}looked", self.name);
         outcome
     }
 

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use log::debug;
 use pontus_exec::Stop;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
@@ -120,6 +121,7 @@ fn observe(config: &Config, repo: &Repo, bell: &Bell) -> Result<()> {
         }
         is_first = false;
         mood.note(&outcome);
+        debug!("{}looked", repo.name);
         next = next_look(next, config.interval, Instant::now());
         match bell.wait_until(next, &mut heard) {
             Woken::ToLeave => return Ok(()),
