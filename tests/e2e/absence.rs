@@ -159,34 +159,6 @@ fn a_dispatcher_that_cannot_keep_output_is_waited_for() {
 }
 
 #[test]
-fn every_commit_of_a_long_push_is_handed_in() {
-    const COMMITS: usize = 1_100;
-    let mut yard = Yard::new();
-    let dispatcher = yard.dispatcher(&[]);
-    yard.hand_in(&[]);
-    // The same tree and parent chain as that many `git commit`, in one process.
-    let tip = pontus_tests::git(&yard.master(), &["rev-parse", "HEAD"]);
-    let mut stream = String::new();
-    for number in 0..COMMITS {
-        let from = if number == 0 { format!("from {tip}\n") } else { String::new() };
-        stream += &format!(
-            "commit refs/heads/main\ncommitter T <t@example.org> {} +0000\ndata 1\nx\n{from}\n",
-            1_700_000_000 + number
-        );
-    }
-    let path = yard.path().join("stream");
-    std::fs::write(&path, stream).unwrap();
-    let status = std::process::Command::new("git")
-        .args(["fast-import", "--quiet"])
-        .current_dir(yard.master())
-        .stdin(std::fs::File::open(&path).unwrap())
-        .status();
-    assert!(status.unwrap().success());
-    yard.hand_in(&["--every-commit"]);
-    dispatcher.wait_for_many(": queued for test_repo", COMMITS + 1);
-}
-
-#[test]
 fn branches_that_take_each_others_place() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);

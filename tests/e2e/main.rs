@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod absence;
+mod at_once;
+mod away;
 mod blame;
+mod branches;
 mod examples;
+mod history;
 mod leaving;
 mod leftovers;
 mod next;
