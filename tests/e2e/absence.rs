@@ -107,6 +107,34 @@ fn what_a_runner_finished_is_delivered_by_its_next_start() {
 }
 
 #[test]
+fn fewer_slots_deliver_what_more_have_finished() {
+    let mut yard = Yard::new();
+    let mut dispatcher = yard.dispatcher(&[]);
+    let checkpoint = Checkpoint::new();
+    let first = yard.commit(&[("tests/wait", &checkpoint.script())]);
+    yard.hand_in(&[]);
+    let others: Vec<_> = (0..2).map(|_| yard.commit(&[])).collect();
+    yard.hand_in(&["--every-commit"]);
+    let mut runner = yard.runner(&["--slots", "3"]);
+    let visitors: Vec<_> = (0..3).map(|_| checkpoint.arrival().0).collect();
+    dispatcher.kill();
+    runner.signal(Signal::TERM);
+    visitors.into_iter().for_each(|visitor| visitor.leave_with(0));
+    assert!(runner.wait().success());
+    runner.wait_for_many("kept for the next start", 3);
+    let dispatcher = yard.dispatcher(&[]);
+    let mut runner = yard.runner(&[]);
+    for commit in others.iter().chain([&first]) {
+        let result = yard.result(&dispatcher, commit);
+        assert!(result.contains("attempt   1\n"), "{result}");
+        assert!(last_line(&result).starts_with("verdict: passed: 1 passed"), "{result}");
+    }
+    // It is done with that, and one slot leaves as if it had always been alone.
+    runner.signal(Signal::TERM);
+    assert!(runner.wait().success());
+}
+
+#[test]
 fn results_that_were_removed_are_there_again() {
     let mut yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
