@@ -233,8 +233,10 @@ impl Engine {
         for effect in effects {
             match effect {
                 Effect::Publish(commit) => {
+                    // Somebody may have had it queued again meanwhile: then there is nothing to publish yet.
                     let facts = self.store.facts(commit).context(DiskFailed)?;
-                    self.publish(job.replace(Job { facts, answers: Vec::new() }));
+                    let next = facts.map(|facts| Job { facts, answers: Vec::new() });
+                    self.publish(std::mem::replace(&mut job, next));
                 }
                 Effect::Say(
                     session,

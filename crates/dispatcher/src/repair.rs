@@ -41,7 +41,7 @@ pub fn repair(
                 if is_there && !commit.is_retried {
                     continue;
                 }
-                let facts = store.facts(commit.commit)?;
+                let Some(facts) = store.facts(commit.commit)? else { continue };
                 if is_there && results::is_of(folder, &facts) {
                     continue;
                 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use clap::Parser;
 use pontus_proto::limits::VERSION;
-use pontus_proto::{BranchName, ProjectName, parse_address, parse_duration};
+use pontus_proto::{ProjectName, parse_address, parse_duration};
 
-/// Watches a clone: fetches what its origin has, never merges, and hands each branch's newest commit to the dispatcher.
+use crate::pattern::Pattern;
+
+/// Watches clones: fetches what their origin has, never merges, and hands each branch's newest commit to the dispatcher.
 #[derive(Debug, Parser)]
 #[command(name = "observer", version = VERSION)]
 pub struct Args {
-    /// The clone to watch
-    #[arg(value_name = "REPO")]
-    pub repo: PathBuf,
+    /// The clones to watch, a project each
+    #[arg(value_name = "REPO", required = true)]
+    pub repos: Vec<PathBuf>,
 
     /// Where the dispatcher listens
     #[arg(
@@ -25,13 +27,14 @@ pub struct Args {
     )]
     pub dispatcher_server: String,
 
-    /// How often to look
+    /// How often to look. SIGUSR1 makes it look at once
     #[arg(long, env = "PONTUS_INTERVAL", default_value = "5s", value_parser = parse_duration)]
     pub interval: Duration,
 
-    /// A branch to watch; repeatable [default: the clone's current branch]
-    #[arg(long, env = "PONTUS_BRANCH", value_name = "NAME")]
-    pub branch: Vec<BranchName>,
+    /// The branches to watch: * stands for any characters, / among them; repeatable. In PONTUS_BRANCH, several are parted by
+    /// spaces [default: the clone's current branch, or origin's where origin has no such branch]
+    #[arg(long, env = "PONTUS_BRANCH", value_name = "PATTERN", value_delimiter = ' ')]
+    pub branch: Vec<Pattern>,
 
     /// Hand in all commits that came since the last look, oldest first, along first parents; otherwise the newest
     #[arg(long, env = "PONTUS_EVERY_COMMIT", value_parser = clap::builder::BoolishValueParser::new())]

@@ -62,11 +62,11 @@ impl Store {
         self.database.query_row(sql, [], |row| row.get(0)).context("cannot read the settings")
     }
 
-    /// What a commit's result file says.
+    /// What a commit's result file says; none where the commit is not done.
     ///
     /// # Errors
-    /// Where the database cannot be read, or the commit is not done.
-    pub fn facts(&self, commit: CommitId) -> Result<Facts> {
+    /// Where the database cannot be read.
+    pub fn facts(&self, commit: CommitId) -> Result<Option<Facts>> {
         let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
                           v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
                           c.skipped_unnamed, v.decided_ms \
@@ -75,10 +75,10 @@ impl Store {
                    LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
                    WHERE c.id = ?1";
         let mut query = self.database.prepare_cached(sql)?;
-        let found = query.query_row([commit.to_string()], |row| facts(commit, row));
-        let mut facts = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
-        facts.skipped = skipped(&self.database, commit)?;
-        Ok(facts)
+        let found = query.query_row([commit.to_string()], |row| facts(commit, row)).optional();
+        let found = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
+        let Some(facts) = found else { return Ok(None) };
+        Ok(Some(Facts { skipped: skipped(&self.database, commit)?, ..facts }))
     }
 }
 

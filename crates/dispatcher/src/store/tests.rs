@@ -143,7 +143,7 @@ fn a_commit_is_remembered_through_its_life() {
 #[test]
 fn a_verdict_has_all_that_its_result_says() {
     let (_folder, store, _) = stored_after(&[submitted(), assigned(1), decided(1, Why::Report)]);
-    let facts = store.facts(commit()).unwrap();
+    let facts = store.facts(commit()).unwrap().unwrap();
     assert_eq!((facts.skipped.len(), facts.skipped_unnamed), (2, 3));
     assert!(facts.skipped[0].to_string().starts_with("01"), "oldest first, as handed in");
     assert_eq!(facts.runner.unwrap().as_str(), "oak/1");
@@ -185,7 +185,7 @@ fn lost_runners_are_an_error() {
     let (_folder, store, stored) =
         stored_after(&[submitted(), assigned(1), decided(1, Why::RunnersLost(1))]);
     assert_eq!(stored[0].state, StoredState::Done { reported: None });
-    let facts = store.facts(commit()).unwrap();
+    let facts = store.facts(commit()).unwrap().unwrap();
     assert_eq!(facts.verdict, Verdict::Error);
     assert_eq!(facts.output_bytes, None);
 }

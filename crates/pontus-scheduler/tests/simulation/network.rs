@@ -41,7 +41,7 @@ impl Request {
             Request::Retry(commit) => Event::Retried { session, commit, stored: None },
             Request::Drain(runner) => Event::Drained { session, runner },
             Request::Pause(paused) => Event::Paused { session, paused },
-            Request::Watch(commit) => Event::Watched { session, commit },
+            Request::Watch(commit) => Event::Watched { session, commit, wait_ms: u64::MAX },
             Request::Ready => Event::Ready { session },
             Request::Beat { commit, attempt } => Event::Beat { session, commit, attempt },
             Request::GiveBack { commit, attempt } => Event::GaveBack { session, commit, attempt },
