@@ -1,6 +1,8 @@
 //! The guarantees, attacked: processes are killed while they work, and each commit still ends with its one verdict.
 #![allow(clippy::unwrap_used)]
 
+mod upstream;
+
 use std::time::{Duration, Instant};
 
 use pontus_tests::{Checkpoint, PATIENCE, Yard, last_line};

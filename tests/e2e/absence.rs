@@ -107,6 +107,34 @@ fn what_a_runner_finished_is_delivered_by_its_next_start() {
 }
 
 #[test]
+fn fewer_slots_deliver_what_more_have_finished() {
+    let mut yard = Yard::new();
+    let mut dispatcher = yard.dispatcher(&[]);
+    let checkpoint = Checkpoint::new();
+    let first = yard.commit(&[("tests/wait", &checkpoint.script())]);
+    yard.hand_in(&[]);
+    let others: Vec<_> = (0..2).map(|_| yard.commit(&[])).collect();
+    yard.hand_in(&["--every-commit"]);
+    let mut runner = yard.runner(&["--slots", "3"]);
+    let visitors: Vec<_> = (0..3).map(|_| checkpoint.arrival().0).collect();
+    dispatcher.kill();
+    runner.signal(Signal::TERM);
+    visitors.into_iter().for_each(|visitor| visitor.leave_with(0));
+    assert!(runner.wait().success());
+    runner.wait_for_many("kept for the next start", 3);
+    let dispatcher = yard.dispatcher(&[]);
+    let mut runner = yard.runner(&[]);
+    for commit in others.iter().chain([&first]) {
+        let result = yard.result(&dispatcher, commit);
+        assert!(result.contains("attempt   1\n"), "{result}");
+        assert!(last_line(&result).starts_with("verdict: passed: 1 passed"), "{result}");
+    }
+    // It is done with that, and one slot leaves as if it had always been alone.
+    runner.signal(Signal::TERM);
+    assert!(runner.wait().success());
+}
+
+#[test]
 fn results_that_were_removed_are_there_again() {
     let mut yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
@@ -156,34 +184,6 @@ fn a_dispatcher_that_cannot_keep_output_is_waited_for() {
     let result = yard.result(&dispatcher, &commit);
     assert!(result.contains("attempt   1\n"), "{result}");
     assert!(last_line(&result).starts_with("verdict: passed: "), "{result}");
-}
-
-#[test]
-fn every_commit_of_a_long_push_is_handed_in() {
-    const COMMITS: usize = 1_100;
-    let mut yard = Yard::new();
-    let dispatcher = yard.dispatcher(&[]);
-    yard.hand_in(&[]);
-    // The same tree and parent chain as that many `git commit`, in one process.
-    let tip = pontus_tests::git(&yard.master(), &["rev-parse", "HEAD"]);
-    let mut stream = String::new();
-    for number in 0..COMMITS {
-        let from = if number == 0 { format!("from {tip}\n") } else { String::new() };
-        stream += &format!(
-            "commit refs/heads/main\ncommitter T <t@example.org> {} +0000\ndata 1\nx\n{from}\n",
-            1_700_000_000 + number
-        );
-    }
-    let path = yard.path().join("stream");
-    std::fs::write(&path, stream).unwrap();
-    let status = std::process::Command::new("git")
-        .args(["fast-import", "--quiet"])
-        .current_dir(yard.master())
-        .stdin(std::fs::File::open(&path).unwrap())
-        .status();
-    assert!(status.unwrap().success());
-    yard.hand_in(&["--every-commit"]);
-    dispatcher.wait_for_many(": queued for test_repo", COMMITS + 1);
 }
 
 #[test]

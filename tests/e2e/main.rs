@@ -2,8 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod absence;
+mod at_once;
+mod away;
 mod blame;
+mod branches;
+mod clients;
+mod clients_changes;
+mod clients_reports;
+mod clients_waiting;
 mod examples;
+mod history;
 mod leaving;
 mod leftovers;
 mod next;

@@ -69,6 +69,17 @@ impl Process {
         assert!(found >= count, "{} said \"{text}\" {found} times, not {count}", self.name);
     }
 
+    /// How many lines contain `text` until now.
+    pub fn count(&self, text: &str) -> usize {
+        self.log.state().lines.iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits until an observer that tells of it has begun a look and ended it.
+    pub fn wait_for_look(&self) {
+        // The first of these may have begun before.
+        self.wait_for_many("looked", self.count("looked") + 2);
+    }
+
     /// All lines until now.
     pub fn log(&self) -> Vec<String> {
         self.log.state().lines.clone()

@@ -95,6 +95,19 @@ impl Yard {
         Process::start("observer", command.args(args).arg(self.observers()))
     }
 
+    /// Starts an observer that looks twenty times a second, and says `looked` each time.
+    pub fn watcher(&self, args: &[&str]) -> Process {
+        Process::start("observer", self.watcher_command().args(args).arg(self.observers()))
+    }
+
+    /// The same, with the clones to watch still to be told.
+    pub fn watcher_command(&self) -> Command {
+        let mut command = self.command("observer");
+        command.env("PONTUS_DISPATCHER_SERVER", self.server()).env("PONTUS_INTERVAL", "50ms");
+        command.env("RUST_LOG", "debug");
+        command
+    }
+
     /// Has an observer look once, and hold that it could hand in what it saw.
     pub fn hand_in(&self, args: &[&str]) {
         let mut observer = self.observer(&[&["--once"], args].concat());
@@ -140,6 +153,17 @@ impl Yard {
     pub fn reserve_port(&mut self) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         self.port = listener.local_addr().unwrap().port();
+    }
+
+    /// What a question to the dispatcher's database is answered: the values of a row parted by `|`.
+    pub fn ask_database(&self, sql: &str) -> Vec<String> {
+        let script = "import sqlite3, sys\n\
+            for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep='|')";
+        let mut command = self.command_of("python3");
+        command.args(["-c", script, "test_results/.pontus/pontus.db", sql]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
     /// The result file of a commit, once the dispatcher has said that it is there.

@@ -39,20 +39,37 @@ fn each_link_leads_somewhere() {
     }
 }
 
-/// The long options that a program's `--help` tells of.
-fn options(program: &str) -> BTreeSet<String> {
+/// What `line --help` prints; the line begins with a program.
+fn help(line: &str) -> String {
     let yard = Yard::new();
-    let mut process = Process::start(program, yard.command(program).arg("--help"));
+    let (program, subcommand) = line.split_once(' ').unwrap_or((line, ""));
+    let mut command = yard.command(program);
+    command.args(subcommand.split_whitespace()).arg("--help");
+    let mut process = Process::start(line, &mut command);
     assert!(process.wait().success());
-    let help = process.log().join("\n");
+    process.log().join("\n")
+}
+
+/// The long options that it tells of.
+fn options(line: &str) -> BTreeSet<String> {
+    let help = help(line);
     let words = help.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
     words.filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned).collect()
 }
 
+/// The dispatcher's subcommands, as its `--help` lists them.
+fn subcommands() -> BTreeSet<String> {
+    let help = help("dispatcher");
+    let list = help.split("\nCommands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let names = list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| !matches!(*name, "" | "help")).map(str::to_owned).collect()
+}
+
 #[test]
 fn each_option_in_the_readme_is_one() {
-    let all: BTreeSet<_> =
-        ["dispatcher", "observer", "runner"].into_iter().flat_map(options).collect();
+    let programs = ["dispatcher", "observer", "runner"].map(str::to_owned).into_iter();
+    let lines = programs.chain(subcommands().into_iter().map(|name| format!("dispatcher {name}")));
+    let all: BTreeSet<_> = lines.flat_map(|line| options(&line)).collect();
     let readme = read("README.md");
     let words = readme.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
     // Of the commands of others that the README shows.
@@ -66,25 +83,56 @@ fn each_option_in_the_readme_is_one() {
 }
 
 #[test]
+fn the_readme_shows_each_subcommand() {
+    let readme = read("README.md");
+    let shown = readme.lines().filter_map(|line| line.strip_prefix("    dispatcher "));
+    let shown: BTreeSet<_> = shown.filter_map(|rest| rest.split(' ').next()).collect();
+    let shown: BTreeSet<_> =
+        shown.into_iter().filter(|word| !word.starts_with('-')).map(str::to_owned).collect();
+    assert_eq!(shown, subcommands());
+}
+
+/// Each program and each subcommand, with all of its options but `--help` and `--version`.
+const OPTIONS: [(&str, &str); 14] = [
+    (
+        "dispatcher",
+        "--host --port --results-dir --lease --reconnect-grace --max-attempts --commit-timeout --max-undecided \
+         --max-connections --queue --keep --keep-for --generate",
+    ),
+    ("dispatcher status", "--commits --json --dispatcher-server"),
+    ("dispatcher runners", "--json --dispatcher-server"),
+    ("dispatcher show", "--format --json --repo --dispatcher-server"),
+    ("dispatcher log", "--follow --repo --dispatcher-server"),
+    ("dispatcher wait", "--timeout --json --repo --dispatcher-server"),
+    ("dispatcher submit", "--repo --project --branch --label --json --dispatcher-server"),
+    ("dispatcher retry", "--repo --dispatcher-server"),
+    ("dispatcher cancel", "--repo --dispatcher-server"),
+    ("dispatcher drain", "--dispatcher-server"),
+    ("dispatcher pause", "--dispatcher-server"),
+    ("dispatcher resume", "--dispatcher-server"),
+    (
+        "observer",
+        "--dispatcher-server --interval --branch --every-commit --project --once --generate",
+    ),
+    (
+        "runner",
+        "--dispatcher-server --name --slots --label --project --work-dir --unit-timeout --max-commits \
+         --idle-exit --output-limit --generate",
+    ),
+];
+
+#[test]
 fn each_program_has_the_options_of_the_contract() {
-    let expected = [
-        (
-            "dispatcher",
-            "--host --port --results-dir --lease --reconnect-grace --max-attempts --commit-timeout --max-undecided \
-             --max-connections",
-        ),
-        ("observer", "--dispatcher-server --interval --branch --every-commit --project --once"),
-        (
-            "runner",
-            "--dispatcher-server --name --slots --label --project --work-dir --unit-timeout --max-commits \
-             --idle-exit --output-limit",
-        ),
-    ];
-    for (program, list) in expected {
+    for (line, list) in OPTIONS {
         let mut list: BTreeSet<_> = list.split_whitespace().map(str::to_owned).collect();
-        list.extend(["--help".to_owned(), "--version".to_owned()]);
-        assert_eq!(options(program), list, "{program}");
+        list.insert("--help".to_owned());
+        if !line.contains(' ') {
+            list.insert("--version".to_owned());
+        }
+        assert_eq!(options(line), list, "{line}");
     }
+    let listed = OPTIONS.iter().filter_map(|(line, _)| line.strip_prefix("dispatcher "));
+    assert_eq!(listed.map(str::to_owned).collect::<BTreeSet<_>>(), subcommands());
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn rooms() -> BTreeMap<String, BTreeSet<String>> {
             (cells[1].trim().trim_matches('`').to_owned(), words(cells[3]))
         })
         .collect();
-    assert_eq!(rooms.len(), 8, "the table of rooms");
+    assert_eq!(rooms.len(), 9, "the table of rooms");
     rooms
 }
 
@@ -87,9 +87,19 @@ fn the_judgement_touches_nothing() {
 
 #[test]
 fn the_dispatcher_starts_no_child() {
+    let [mut serving, mut asking] = [0, 0];
     for (path, text) in sources_in("crates/dispatcher/src") {
-        assert!(!text.contains("process::Command"), "{}", path.display());
+        let path = path.display();
+        assert!(!text.contains("process::Command"), "{path}");
+        // Of the hands, only those who ask may use git, and nobody anything else.
+        let is_client = path.to_string().contains("/src/client");
+        let hands = text.matches("pontus_exec").count();
+        let git = text.matches("use pontus_exec::Git;").count();
+        assert_eq!(hands, git, "{path}");
+        assert!(is_client || hands == 0, "{path}");
+        *(if is_client { &mut asking } else { &mut serving }) += 1;
     }
+    assert!(serving > 15 && asking > 15, "{serving} files serve, {asking} ask");
 }
 
 fn sources_in(folder: &str) -> Vec<(PathBuf, String)> {

@@ -4,34 +4,32 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use pontus_cli::{Document, Server};
 use pontus_proto::limits::VERSION;
-use pontus_proto::{BranchName, ProjectName, parse_address, parse_duration};
+use pontus_proto::{ProjectName, parse_duration};
 
-/// Watches a clone: fetches what its origin has, never merges, and hands each branch's newest commit to the dispatcher.
+use crate::pattern::Pattern;
+
+/// Watches clones: fetches what their origin has, never merges, and hands each branch's newest commit to the dispatcher.
 #[derive(Debug, Parser)]
 #[command(name = "observer", version = VERSION)]
 pub struct Args {
-    /// The clone to watch
-    #[arg(value_name = "REPO")]
-    pub repo: PathBuf,
+    /// The clones to watch, a project each
+    #[arg(value_name = "REPO", required = true)]
+    pub repos: Vec<PathBuf>,
 
-    /// Where the dispatcher listens
-    #[arg(
-        long,
-        env = "PONTUS_DISPATCHER_SERVER",
-        value_name = "HOST:PORT",
-        default_value = "localhost:8888",
-        value_parser = parse_address
-    )]
-    pub dispatcher_server: String,
+    /// Where the dispatcher is.
+    #[command(flatten)]
+    pub server: Server,
 
-    /// How often to look
+    /// How often to look. SIGUSR1 makes it look at once
     #[arg(long, env = "PONTUS_INTERVAL", default_value = "5s", value_parser = parse_duration)]
     pub interval: Duration,
 
-    /// A branch to watch; repeatable [default: the clone's current branch]
-    #[arg(long, env = "PONTUS_BRANCH", value_name = "NAME")]
-    pub branch: Vec<BranchName>,
+    /// The branches to watch: * stands for any characters, / among them; repeatable. In PONTUS_BRANCH, several are parted by
+    /// spaces [default: the clone's current branch, or origin's where origin has no such branch]
+    #[arg(long, env = "PONTUS_BRANCH", value_name = "PATTERN", value_delimiter = ' ')]
+    pub branch: Vec<Pattern>,
 
     /// Hand in all commits that came since the last look, oldest first, along first parents; otherwise the newest
     #[arg(long, env = "PONTUS_EVERY_COMMIT", value_parser = clap::builder::BoolishValueParser::new())]
@@ -44,4 +42,8 @@ pub struct Args {
     /// Look once, then exit
     #[arg(long)]
     pub once: bool,
+
+    /// Print the completions of a shell, or the manual, and exit
+    #[arg(long, value_name = "WHAT", exclusive = true)]
+    pub generate: Option<Document>,
 }

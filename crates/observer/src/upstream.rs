@@ -1,110 +1,163 @@
-//! One branch as its origin has it, and how far it has been handed in.
-//!
-//! How far is a ref in the clone, so git itself keeps it durable, and keeps the commit from being collected.
+//! What a clone is watched for: its origin, or, where it has none, itself.
 
-use anyhow::{Context, Result};
-use log::{info, warn};
-use pontus_exec::Git;
-use pontus_proto::limits::SKIPPED_MAX;
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use log::info;
+use pontus_exec::{Git, GitError, Head};
 use pontus_proto::{BranchName, CommitId};
 
-/// Commits of one push that are handed in one by one. Their ids fit into what git may say at once.
-const EVERY_COMMITS_MAX: usize = 100_000;
+use crate::own_refs::{SEEN, ref_of};
+use crate::pattern::Pattern;
 
-/// A watched branch.
+/// Branches that are tried one by one where none of them can be fetched. After so many it is not about the branch.
+const FAILED_MAX: usize = 32;
+
+/// Where branches come from, and which of them are wanted.
 #[derive(Debug)]
 pub struct Upstream {
+    name: String,
     git: Git,
     has_origin: bool,
-    branch: BranchName,
-    /// What the cursor's ref says, once it was read.
-    submitted: Option<CommitId>,
+    wanted: Wanted,
+}
+
+/// Which branches are wanted.
+#[derive(Debug)]
+enum Wanted {
+    /// Those that the user has named.
+    Patterns(Vec<Pattern>),
+    /// The one that the clone was on at the start, for as long as origin has it.
+    Current {
+        /// None where the clone was on none.
+        own: Option<String>,
+        /// What origin was on when it had no such branch.
+        followed: Option<String>,
+    },
 }
 
 impl Upstream {
-    /// Reads how far `branch` has been handed in.
+    /// Finds out what is to be watched. Without patterns that is the clone's current branch. `name` begins the lines of the log.
     ///
     /// # Errors
     /// Where git cannot say.
-    pub fn open(git: &Git, branch: &BranchName) -> Result<Upstream> {
-        let mut upstream = Upstream {
-            git: git.clone(),
-            has_origin: git.origin_url()?.is_some(),
-            branch: branch.clone(),
-            submitted: None,
-        };
-        if !upstream.has_origin {
+    pub fn open(name: &str, git: &Git, has_origin: bool, patterns: &[Pattern]) -> Result<Upstream> {
+        if !has_origin {
             info!(
-                "{branch}: there is no remote called origin, so the clone's own branch is watched"
+                "{name}there is no remote called origin, so the clone's own branches are watched"
             );
         }
-        upstream.submitted = id(upstream.git.ref_tip(&upstream.cursor())?)?;
-        if let Some(submitted) = upstream.submitted {
-            info!("{branch}: handed in up to {submitted}");
-        }
-        Ok(upstream)
-    }
-
-    /// The commits that came since the last one that was handed in, along first parents, oldest first; at a first look the
-    /// tip alone. An idle look is one git process, and fetches nothing.
-    ///
-    /// # Errors
-    /// Where the origin cannot be reached, or has no such branch.
-    pub fn new_commits(&self, every_commit: bool) -> Result<Vec<CommitId>> {
-        let tip =
-            self.tip()?.with_context(|| format!("there is no branch {} there", self.branch))?;
-        if self.submitted == Some(tip) {
-            return Ok(Vec::new());
-        }
-        let tip = self.fetch()?.unwrap_or(tip);
-        let Some(submitted) = self.submitted else { return Ok(vec![tip]) };
-        let (after, tip) = (submitted.to_string(), tip.to_string());
-        let most = if every_commit { EVERY_COMMITS_MAX } else { SKIPPED_MAX + 1 };
-        let mut came = self.git.first_parents(Some(&after), &tip, most)?;
-        if came.len() == most {
-            warn!("{}: more than {most} commits at once, the oldest are passed over", self.branch);
-        }
-        if came.is_empty() {
-            // The branch was put back to a commit that is in the history of the last one.
-            came.push(tip);
-        }
-        came.into_iter().map(|commit| Ok(commit.parse()?)).collect()
-    }
-
-    /// Moves the cursor: everything up to `commit` is the dispatcher's now.
-    ///
-    /// # Errors
-    /// Where git cannot write the ref. The commit is handed in again then, which does no harm.
-    pub fn submitted(&mut self, commit: CommitId) -> Result<()> {
-        self.git.update_ref(&self.cursor(), &commit.to_string())?;
-        self.submitted = Some(commit);
-        Ok(())
-    }
-
-    fn tip(&self) -> Result<Option<CommitId>> {
-        if self.has_origin {
-            id(self.git.origin_tip(self.branch.as_str())?)
+        let wanted = if patterns.is_empty() {
+            Wanted::Current { own: git.current_branch()?, followed: None }
         } else {
-            id(self.git.ref_tip(&format!("refs/heads/{}", self.branch))?)
+            Wanted::Patterns(patterns.to_vec())
+        };
+        Ok(Upstream { name: name.to_owned(), git: git.clone(), has_origin, wanted })
+    }
+
+    /// What is wanted, for people.
+    pub fn shown(&self) -> String {
+        match &self.wanted {
+            Wanted::Patterns(patterns) => {
+                patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+            Wanted::Current { own: Some(own), .. } => own.clone(),
+            Wanted::Current { own: None, .. } => "the current branch of origin".to_owned(),
         }
     }
 
-    /// Brings the branch's commits here, under a name of our own. Returns the tip, which may have moved since.
-    fn fetch(&self) -> Result<Option<CommitId>> {
-        if !self.has_origin {
-            return Ok(None);
-        }
-        let fetched = format!("refs/pontus/fetched/{}/@", self.branch);
-        self.git.fetch_ref(&format!("refs/heads/{}", self.branch), &fetched)?;
-        id(self.git.ref_tip(&fetched)?)
+    /// Whether it is another repository, from which commits have to be fetched.
+    pub fn is_elsewhere(&self) -> bool {
+        self.has_origin
     }
 
-    /// A folder a branch, so that `release` and a later `release/1` do not get into each other's way, as refs would.
-    fn cursor(&self) -> String {
-        format!("refs/pontus/submitted/{}/@", self.branch)
+    /// All branches, as they are now. One git process.
+    ///
+    /// # Errors
+    /// Where origin cannot be reached, or has too many.
+    pub fn heads(&self) -> Result<Vec<Head>, GitError> {
+        if self.has_origin { self.git.origin_heads() } else { self.git.heads() }
+    }
+
+    /// What to look for among the branches. Where the clone's own branch is not there, that is the one that origin is on: its
+    /// default branch was renamed, or the clone was made before there was one. Origin is asked once for it.
+    ///
+    /// # Errors
+    /// Where nobody can say.
+    pub fn patterns(&mut self, heads: &[Head]) -> Result<Vec<Pattern>> {
+        let is_there = |name: &Option<String>| {
+            name.as_ref().is_some_and(|name| heads.iter().any(|head| head.name == name.as_bytes()))
+        };
+        let (own, followed) = match &mut self.wanted {
+            Wanted::Patterns(patterns) => return Ok(patterns.clone()),
+            Wanted::Current { own, followed } => (own, followed),
+        };
+        if is_there(own) {
+            if followed.take().is_some() {
+                info!("{}watching {} again", self.name, own.as_deref().unwrap_or_default());
+            }
+        } else if !is_there(followed) {
+            *followed = current(&self.git, self.has_origin, heads)?;
+            let why = why_not(own.as_deref(), heads);
+            if !is_there(followed) {
+                let advice =
+                    if heads.is_empty() { "" } else { ", and neither is origin; give --branch" };
+                bail!("{why}{advice}");
+            }
+            info!("{}{why}; watching {}", self.name, followed.as_deref().unwrap_or_default());
+        }
+        let watched = followed.as_deref().or(own.as_deref());
+        Ok(watched.map(Pattern::of).into_iter().collect())
+    }
+
+    /// Brings the commits of these branches here, all in one git process; where that fails, each by itself, so that one that
+    /// cannot be fetched does not hold up the others. Returns what could not be.
+    ///
+    /// # Errors
+    /// Where it is not about one branch: origin does not answer in time.
+    pub fn fetch(
+        &self,
+        branches: &BTreeMap<BranchName, CommitId>,
+    ) -> Result<Vec<(BranchName, GitError)>, GitError> {
+        let pair = |branch: &BranchName| (format!("refs/heads/{branch}"), ref_of(SEEN, branch));
+        let pairs: Vec<_> = branches.keys().map(pair).collect();
+        let first = self.git.fetch_refs(&pairs);
+        let mut failed = Vec::new();
+        match first {
+            Ok(()) => return Ok(failed),
+            Err(error) if !is_about_a_ref(&error) => return Err(error),
+            Err(_) => {}
+        }
+        for (count, branch) in branches.keys().enumerate() {
+            match self.git.fetch_refs(&[pair(branch)]) {
+                Ok(()) => {}
+                Err(error) if !is_about_a_ref(&error) => return Err(error),
+                Err(error) if failed.len() == count && count == FAILED_MAX => return Err(error),
+                Err(error) => failed.push((branch.clone(), error)),
+            }
+        }
+        Ok(failed)
     }
 }
 
-fn id(text: Option<String>) -> Result<Option<CommitId>> {
-    Ok(text.map(|text| text.parse()).transpose()?)
+fn is_about_a_ref(error: &GitError) -> bool {
+    matches!(error, GitError::Failed { .. } | GitError::BadArgument { .. })
+}
+
+/// Why the clone's own branch cannot be watched.
+fn why_not(own: Option<&str>, heads: &[Head]) -> String {
+    match own {
+        _ if heads.is_empty() => "there is no branch there yet".to_owned(),
+        Some(own) => format!("there is no branch {own} there"),
+        None => "the clone is on no branch".to_owned(),
+    }
+}
+
+/// The branch that origin is on. Of one that has no branches at all it need not be asked.
+fn current(git: &Git, has_origin: bool, heads: &[Head]) -> Result<Option<String>, GitError> {
+    match () {
+        () if heads.is_empty() => Ok(None),
+        () if has_origin => git.origin_current_branch(),
+        () => git.current_branch(),
+    }
 }

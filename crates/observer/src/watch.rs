@@ -1,134 +1,150 @@
-//! The loop: look at each branch, hand in what came, wait for the next look.
+//! The loops: a thread for each clone, which looks, and waits for its next look; and signals, which wake and end them.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use log::info;
+use log::debug;
 use pontus_exec::Stop;
-use pontus_proto::{BranchName, Client, CommitId, ProjectName, Reply, Request, Role};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::config::Config;
-use crate::mood::Mood;
-use crate::plan::{self, Submission};
-use crate::upstream::Upstream;
+use crate::bell::{Bell, Woken};
+use crate::config::{Config, Repo};
+use crate::look::Observer;
+use crate::mood::{Mood, Outcome, Subject};
+use crate::pace::next_look;
+
+/// How long threads may take to leave once the user has said it twice. Git ends at once where it is well; a dispatcher that
+/// does not answer is not waited for, as what it has not acknowledged is handed in again.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// What the main thread hears.
+#[derive(Debug)]
+enum News {
+    /// The observer of the clone of this number has come to its end.
+    Ended(usize, Result<()>),
+    /// The user wants us to leave, or cannot wait until we have.
+    Leave,
+}
 
 /// Watches until a signal says stop, or once.
 ///
 /// # Errors
-/// When looking once, what went wrong; otherwise only what keeps it from starting.
+/// When looking once, what went wrong first, in the order of the clones; otherwise what keeps it from starting.
 pub fn watch(config: Config) -> Result<()> {
-    let stopped = stop_on_signals(config.stop.clone())?;
-    if config.once {
-        let looks = config.branches.iter().map(|branch| look(&config, &mut None, branch));
-        // All are looked at before the first trouble is told.
-        return looks.collect::<Vec<_>>().into_iter().collect();
+    let (config, bell) = (Arc::new(config), Arc::new(Bell::default()));
+    let (tell, hear) = channel();
+    listen(Arc::clone(&bell), tell.clone())?;
+    for number in 0..config.repos.len() {
+        let (config, bell, tell) = (Arc::clone(&config), Arc::clone(&bell), tell.clone());
+        let watch = move || {
+            let result = observe(&config, &config.repos[number], &bell);
+            // Where nobody listens any more, all has ended.
+            tell.send(News::Ended(number, result)).ok();
+        };
+        let thread = thread::Builder::new().name(format!("clone {number}"));
+        thread.spawn(watch).context("cannot start a thread")?;
     }
-    let names: Vec<_> = config.branches.iter().map(BranchName::as_str).collect();
-    info!("watching {} of {}, for {}", names.join(", "), config.project, config.dispatcher);
-    let mut watched: Vec<_> =
-        config.branches.iter().map(|branch| (branch, None, Mood::default())).collect();
-    let mut next = Instant::now();
-    loop {
-        for (branch, upstream, mood) in &mut watched {
-            let result = look(&config, upstream, branch);
-            if config.stop.is_set() {
-                return Ok(());
+    // Dropped, so that the end of all others would be heard.
+    drop(tell);
+    wait_for_all(&hear, config.repos.len(), &config.stop)
+}
+
+/// Waits until each has ended, or until the user does not want to wait. Returns the first one's error.
+fn wait_for_all(hear: &Receiver<News>, count: usize, stop: &Stop) -> Result<()> {
+    let mut results: Vec<Option<Result<()>>> = (0..count).map(|_| None).collect();
+    let mut asked = 0;
+    while results.iter().any(Option::is_none) {
+        let heard = if asked < 2 {
+            hear.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            hear.recv_timeout(LEAVE)
+        };
+        match heard {
+            Ok(News::Ended(number, result)) => results[number] = Some(result),
+            Ok(News::Leave) => {
+                asked += 1;
+                if asked == 2 {
+                    stop.now();
+                }
             }
-            mood.note(branch.as_str(), result);
-        }
-        next = next_look(next, config.interval, Instant::now());
-        if !wait(&stopped, next) {
-            return Ok(());
+            Err(_) => break,
         }
     }
+    results.into_iter().flatten().collect()
 }
 
-/// One interval after the last start. What was missed is not made up for: a look sees everything anyway.
-fn next_look(last: Instant, interval: Duration, now: Instant) -> Instant {
-    now.max(last + interval)
-}
-
-/// Whether the time came before the signal.
-fn wait(stopped: &Receiver<()>, until: Instant) -> bool {
-    let left = until.saturating_duration_since(Instant::now());
-    matches!(stopped.recv_timeout(left), Err(RecvTimeoutError::Timeout))
-}
-
-/// One look at one branch.
-fn look(config: &Config, upstream: &mut Option<Upstream>, branch: &BranchName) -> Result<()> {
-    let upstream = match upstream {
-        Some(upstream) => upstream,
-        None => upstream.insert(Upstream::open(&config.git, branch)?),
+/// The first SIGTERM or Ctrl-C ends the observer after the looks that it is at, the second ends those as well. SIGUSR1 begins
+/// one.
+fn listen(bell: Arc<Bell>, tell: Sender<News>) -> Result<()> {
+    let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1]).context("cannot listen to signals")?;
+    let mut signals = signals;
+    let hear = move || {
+        for signal in signals.forever() {
+            if signal == SIGUSR1 {
+                bell.ring();
+                continue;
+            }
+            bell.leave();
+            if tell.send(News::Leave).is_err() {
+                return;
+            }
+        }
     };
-    let came = upstream.new_commits(config.every_commit)?;
-    if came.is_empty() {
-        return Ok(());
-    }
-    let mut dispatcher = Client::connect(&config.dispatcher, Role::Observer)?;
-    for submission in plan::submissions(came, config.every_commit) {
-        let commit = submission.commit;
-        submit(&mut dispatcher, &config.project, branch, submission)?;
-        upstream.submitted(commit)?;
-    }
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(hear)
+        .context("cannot start a thread")?;
     Ok(())
 }
 
-/// Hands one commit in. When this returns, it is on the dispatcher's disk.
-fn submit(
-    dispatcher: &mut Client,
-    project: &ProjectName,
-    branch: &BranchName,
-    submission: Submission<CommitId>,
-) -> Result<()> {
-    let Submission { commit, skipped } = submission;
-    let request = pontus_proto::Submission {
-        commit,
-        project: project.clone(),
-        branch: Some(branch.clone()),
-        previous: None,
-        skipped,
-        skipped_unnamed: 0,
-        labels: Vec::new(),
-        about: None,
-    };
-    match dispatcher.ask(&Request::Submit(request))? {
-        Reply::Accepted { new, .. } => {
-            info!("{commit} of {branch}: {}", if new { "submitted" } else { "known already" });
-            Ok(())
+/// Watches one clone. One that is not there is looked for again, unless it is all that there is to do.
+fn observe(config: &Config, repo: &Repo, bell: &Bell) -> Result<()> {
+    let mut observer = None;
+    let mut mood = Mood::new(&repo.name);
+    let (mut next, mut heard) = (Instant::now(), 0);
+    let mut is_first = true;
+    loop {
+        let outcome = look(config, repo, &mut observer);
+        if config.stop.is_set() {
+            return Ok(());
         }
-        _ => Err(pontus_proto::ClientError::Unfitting.into()),
+        let is_hopeless = is_first && observer.is_none() && config.repos.len() == 1;
+        if config.once || is_hopeless {
+            let path = repo.path.display();
+            let is_alone = config.repos.len() == 1;
+            let result = outcome.into_result();
+            return if is_alone { result } else { result.with_context(|| path.to_string()) };
+        }
+        is_first = false;
+        mood.note(&outcome);
+        debug!("{}looked", repo.name);
+        next = next_look(next, config.interval, Instant::now());
+        match bell.wait_until(next, &mut heard) {
+            Woken::ToLeave => return Ok(()),
+            Woken::ByTime => {}
+            Woken::ByBell => {
+                next = Instant::now();
+                observer.iter_mut().for_each(Observer::hurry);
+            }
+        }
     }
 }
 
-/// The first signal ends the observer after the look that it is at, the second ends that as well.
-fn stop_on_signals(stop: Stop) -> Result<Receiver<()>> {
-    let (sender, receiver) = channel();
-    let mut signals = Signals::new([SIGTERM, SIGINT]).context("cannot listen to signals")?;
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut signals = signals.forever();
-        signals.next();
-        sender.send(()).ok();
-        signals.next();
-        stop.now();
-    })?;
-    Ok(receiver)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn looks_keep_their_beat_and_never_burst() {
-        let start = Instant::now();
-        let after = |s| start + Duration::from_secs(s);
-        let interval = Duration::from_secs(5);
-        assert_eq!(next_look(start, interval, after(1)), after(5));
-        assert_eq!(next_look(start, interval, after(5)), after(5));
-        assert_eq!(next_look(start, interval, after(23)), after(23));
-    }
+fn look(config: &Config, repo: &Repo, observer: &mut Option<Observer>) -> Outcome {
+    let mut outcome = Outcome::default();
+    let observer = match observer {
+        Some(observer) => observer,
+        None => match Observer::open(config, repo) {
+            Ok(opened) => observer.insert(opened),
+            Err(error) => {
+                outcome.trouble(Subject::Clone, error);
+                return outcome;
+            }
+        },
+    };
+    observer.look()
 }

@@ -6,7 +6,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open,
@@ -166,12 +168,41 @@ pub enum RunError {
 /// # Errors
 /// When the child could not be started or waited for. How it ended is never an error.
 pub fn run(job: &Job, stop: &Stop, sink: &mut dyn FnMut(Stream, &[u8])) -> Result<Ended, RunError> {
+    run_reading(job, Stdio::null(), stop, sink)
+}
+
+/// As [`run`], with `input` on the child's standard input. It is held in memory, whole: a child that does not read it
+/// keeps nobody waiting.
+pub(crate) fn run_with_input(
+    job: &Job,
+    input: &[u8],
+    stop: &Stop,
+    sink: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ended, RunError> {
+    let failed = |source| RunError::Spawn { program: job.program.clone(), source };
+    run_reading(job, in_memory(input).map_err(failed)?.into(), stop, sink)
+}
+
+/// A file without a name that holds `content`, to be read from its beginning.
+fn in_memory(content: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn run_reading(
+    job: &Job,
+    input: Stdio,
+    stop: &Stop,
+    sink: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ended, RunError> {
     reap_left_over();
     if stop.is_set() {
         return Ok(Ended { how: How::Stopped, lasted: Duration::ZERO });
     }
     let started = Instant::now();
-    let (held, pipes) = spawn(job)?;
+    let (held, pipes) = spawn(job, input)?;
     let pidfd = pidfd_open(held.pid, PidfdFlags::empty()).map_err(|errno| lost(job, errno))?;
     let until = started.checked_add(job.timeout);
     Run { job, stop, held, pidfd, pipes, started, until, phase: Phase::Running }.finish(sink)
@@ -459,9 +490,10 @@ pub(crate) fn command(job: &Job) -> Command {
     command
 }
 
-fn spawn(job: &Job) -> Result<(Held, Pipes), RunError> {
+fn spawn(job: &Job, input: Stdio) -> Result<(Held, Pipes), RunError> {
     let failed = |source| RunError::Spawn { program: job.program.clone(), source };
     let mut command = command(job);
+    command.stdin(input);
     let mut merged = None;
     if job.merge {
         let (reader, writer) = io::pipe().map_err(failed)?;
@@ -499,7 +531,7 @@ fn interpreter_of(path: &std::path::Path) -> String {
     let mut start = Vec::new();
     // Only a regular file: opening a pipe would wait for its other end.
     let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
-    if let Some(file) = is_file.then(|| std::fs::File::open(path).ok()).flatten() {
+    if let Some(file) = is_file.then(|| File::open(path).ok()).flatten() {
         // Unread is as good as empty here: the caller has an error to tell already.
         let _ = file.take(SHEBANG_BYTES).read_to_end(&mut start);
     }

@@ -240,7 +240,7 @@ fn a_panicking_sink_leaves_no_child() {
 
 #[test]
 fn what_outlived_kill_is_reaped_by_a_later_run() {
-    let (mut held, _pipes) = spawn(&sh("exec sleep 1000")).unwrap();
+    let (mut held, _pipes) = spawn(&sh("exec sleep 1000"), Stdio::null()).unwrap();
     held.leave_over();
     held.kill();
     await_exit(held.pid, KILL_WAIT);
@@ -318,4 +318,19 @@ fn nothing_is_lost_of_much_output() {
         "head -c 3000000 /dev/zero | tr '\\0' x; head -c 2000000 /dev/zero | tr '\\0' y >&2";
     let seen = see(&sh(script), &Stop::never());
     assert_eq!((seen.out.len(), seen.err.len()), (3_000_000, 2_000_000));
+}
+
+#[test]
+fn a_child_reads_what_it_is_given_or_leaves_it() {
+    let input = vec![b'x'; 3 * READ_BYTES];
+    let with = |script: &str| {
+        let mut out = Vec::new();
+        let ended = run_with_input(&sh(script), &input, &Stop::never(), &mut |_, bytes| {
+            out.extend_from_slice(bytes);
+        });
+        assert_eq!(ended.unwrap().how, How::Exited(0), "{script}");
+        out
+    };
+    assert_eq!(with("cat"), input);
+    assert_eq!(with("exec true"), b"");
 }

@@ -2,7 +2,8 @@
 //!
 //! Here stands what every call has in common: the environment, the settings that keep hooks and helpers out, the
 //! deadlines and the bounds. What is asked of a repository is in `questions`, what is got from its origin in
-//! `origin`, a private checkout in `checkout`; `names` checks what goes in, `error` says what went wrong.
+//! `origin`, refs many at a time in `refs`, a private checkout in `checkout`; `names` checks what goes in, `error`
+//! says what went wrong.
 //!
 //! Known to work with git 2.39 and 2.47.
 
@@ -12,6 +13,7 @@ mod names;
 mod origin;
 mod origin_name;
 mod questions;
+mod refs;
 #[cfg(test)]
 mod testing;
 
@@ -20,14 +22,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::child::{How, Job, RunError, Stream, run};
+use crate::child::{How, Job, RunError, Stream, run, run_with_input};
 use crate::stop::Stop;
 
 pub use error::GitError;
-pub use questions::{Mode, Tracked};
+pub use origin_name::name_in_url;
+pub use questions::{Described, Mode, Tracked};
+pub use refs::{Head, RefMove};
 
 /// For verbs that talk to origin: a slow line and a large repository are let through, a dead one is not.
 const NETWORK_DEADLINE: Duration = Duration::from_secs(300);
+
+/// For questions to origin that transfer nothing but a list. Whoever asks again and again wants to know soon.
+const ASK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// For verbs that touch the disk alone.
 const LOCAL_DEADLINE: Duration = Duration::from_secs(60);
@@ -160,16 +167,18 @@ impl Git {
 
     /// A call of `verb`; `task` completes "cannot …" in its errors.
     fn call(&self, task: &'static str, verb: &str) -> Call<'_> {
-        Call { git: self, task, settings: vec![], args: vec![verb.into()], over_network: false }
+        let args = vec![verb.into()];
+        let deadline = self.local_deadline;
+        Call { git: self, task, settings: vec![], args, input: None, over_network: false, deadline }
     }
 
     fn has_own_ssh(&self) -> Result<bool, GitError> {
         if let Some(known) = self.has_own_ssh.get() {
             return Ok(*known);
         }
-        let call = self.call("read git's configuration", "config");
-        let found = call.args(["--get", "core.sshCommand"]).question()?.is_some();
-        Ok(*self.has_own_ssh.get_or_init(|| found))
+        // One question tells both.
+        self.origin_url()?;
+        Ok(self.has_own_ssh.get().copied().unwrap_or_default())
     }
 }
 
@@ -184,7 +193,9 @@ struct Call<'a> {
     task: &'static str,
     settings: Vec<&'static str>,
     args: Vec<OsString>,
+    input: Option<Vec<u8>>,
     over_network: bool,
+    deadline: Duration,
 }
 
 /// What git said at its exit.
@@ -211,8 +222,18 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// What git reads on its standard input: for more than a command line holds.
+    fn input(self, input: Vec<u8>) -> Call<'a> {
+        Call { input: Some(input), ..self }
+    }
+
     fn over_network(self) -> Call<'a> {
-        Call { over_network: true, ..self }
+        Call { over_network: true, deadline: self.git.network_deadline, ..self }
+    }
+
+    fn asking_origin(self) -> Call<'a> {
+        let deadline = self.git.network_deadline.min(ASK_DEADLINE);
+        Call { over_network: true, deadline, ..self }
     }
 
     /// What git printed; anything but success is an error.
@@ -231,16 +252,20 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn answer(self) -> Result<Answer, GitError> {
-        let (git, task) = (self.git, self.task);
+    fn answer(mut self) -> Result<Answer, GitError> {
+        let (git, task, input) = (self.git, self.task, self.input.take());
         let job = self.job()?;
         let (mut out, mut complaints) = (Vec::new(), Tail::default());
         let mut is_too_much = false;
-        let ended = run(&job, &git.stop, &mut |stream, bytes| match stream {
+        let mut hear = |stream, bytes: &[u8]| match stream {
             Stream::Err => complaints.push(bytes),
             Stream::Out if out.len() + bytes.len() > OUTPUT_BYTES_MAX => is_too_much = true,
             Stream::Out => out.extend_from_slice(bytes),
-        });
+        };
+        let ended = match input {
+            Some(input) => run_with_input(&job, &input, &git.stop, &mut hear),
+            None => run(&job, &git.stop, &mut hear),
+        };
         let ended = ended.map_err(|error| match error {
             RunError::ProgramMissing { program } => GitError::Missing { program },
             error => GitError::Run(error),
@@ -270,7 +295,7 @@ impl<'a> Call<'a> {
             program: git.program.clone(),
             dir: git.place.dir.clone(),
             env,
-            timeout: if self.over_network { git.network_deadline } else { git.local_deadline },
+            timeout: self.deadline,
             grace: GRACE,
             merge: false,
             args: self.whole_line(),

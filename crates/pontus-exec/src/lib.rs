@@ -12,6 +12,6 @@ mod stop;
 mod supervise;
 
 pub use child::{Ended, How, Job, RunError, Stream, run, signal_name};
-pub use git::{Git, GitError, Mode, Tracked};
+pub use git::{Described, Git, GitError, Head, Mode, RefMove, Tracked, name_in_url};
 pub use stop::Stop;
 pub use supervise::{run_supervised, supervise_if_asked};

@@ -15,7 +15,7 @@ const FETCHED: &str = "refs/pontus/fetched";
 /// The pauses between tries to reach the origin. Its server may be about to be restarted, or a name may not be found for a moment:
 /// that is not worth a verdict that nobody can do anything with.
 const PAUSES: [Duration; 3] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(7)];
 
 /// A clone.
 #[derive(Debug)]

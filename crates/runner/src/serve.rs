@@ -25,16 +25,23 @@ use crate::work::Place;
 pub fn serve(config: Config) -> Result<()> {
     let leave = Arc::new(Leave::default());
     let term = Arc::new(Term::new(config.commits_max));
-    let mut slots = Vec::new();
+    let mut slots: Vec<(Slot, fn(Slot))> = Vec::new();
     for clone in &config.clones {
-        let shared = Arc::new(Clone::new(clone.git.clone()));
+        let common = Common {
+            clone: Arc::new(Clone::new(clone.git.clone())),
+            leave: Arc::clone(&leave),
+            term: Arc::clone(&term),
+        };
+        let at = |place, number| slot(number, place, &config, clone, common.clone());
         for _ in 0..config.slots {
-            let common = Common {
-                clone: Arc::clone(&shared),
-                leave: Arc::clone(&leave),
-                term: Arc::clone(&term),
-            };
-            slots.push(slot(slots.len(), &config, clone, common)?);
+            slots.push((at(Place::take(&clone.work_dir)?, slots.len())?, Slot::run));
+        }
+        // A process with more slots than this one may have left something to deliver.
+        for place in Place::take_abandoned(&clone.work_dir)? {
+            let slot = at(place, slots.len())?;
+            if slot.leftover.is_some() {
+                slots.push((slot, Slot::run_off));
+            }
         }
         let (project, folder) = (&clone.project, clone.work_dir.display());
         info!("testing {project} in {folder}, for {}", config.dispatcher);
@@ -43,9 +50,9 @@ pub fn serve(config: Config) -> Result<()> {
     if let Some(idle_max) = config.idle_max {
         term.watch(idle_max, leave)?;
     }
-    let spawn = |slot: Slot| {
+    let spawn = |(slot, run): (Slot, fn(Slot))| {
         let name = format!("slot-{}", slot.number);
-        thread::Builder::new().name(name).spawn(move || slot.run()).context("cannot start a thread")
+        thread::Builder::new().name(name).spawn(move || run(slot)).context("cannot start a thread")
     };
     let threads = slots.into_iter().map(spawn).collect::<Result<Vec<_>>>()?;
     for thread in threads {
@@ -54,8 +61,13 @@ pub fn serve(config: Config) -> Result<()> {
     Ok(())
 }
 
-fn slot(number: usize, config: &Config, clone: &CloneConfig, common: Common) -> Result<Slot> {
-    let place = Place::take(&clone.work_dir)?;
+fn slot(
+    number: usize,
+    place: Place,
+    config: &Config,
+    clone: &CloneConfig,
+    common: Common,
+) -> Result<Slot> {
     let bell = Arc::new(Bell::default());
     common.leave.tell(Arc::clone(&bell));
     let leftover = spool::leftover(&place.spool(), Arc::clone(&bell));

@@ -53,7 +53,7 @@ pub struct Slot {
 }
 
 /// What the slots of a process share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Common {
     /// Where commits come from.
     pub clone: Arc<Clone>,
@@ -125,6 +125,11 @@ impl Slot {
                 }
             }
         }
+    }
+
+    /// Delivers what the place's last process finished, and does nothing else.
+    pub fn run_off(mut self) {
+        self.deliver_leftover();
     }
 
     fn begin_spool(&mut self) -> Option<Writer> {

@@ -23,22 +23,39 @@ impl Place {
     /// What the file system says.
     pub fn take(work_dir: &Path) -> Result<Place> {
         for number in 1..=PLACES_MAX {
-            let folder = work_dir.join(format!("slot-{number}"));
+            let folder = folder(work_dir, number);
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
-            let folder = folder.canonicalize()?;
-            let path = folder.join("lock");
-            let lock = File::create(&path);
-            let lock = lock.with_context(|| format!("cannot make {}", path.display()))?;
-            match lock.try_lock() {
-                Ok(()) => return Ok(Place { folder, _lock: lock }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-                }
+            if let Some(place) = Place::lock(&folder)? {
+                return Ok(place);
             }
         }
         bail!("cannot find a free place in {}", work_dir.display())
+    }
+
+    /// Takes all places in `work_dir` that were made once and that no process has now.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn take_abandoned(work_dir: &Path) -> Result<Vec<Place>> {
+        let folders = (1..=PLACES_MAX).map(|number| folder(work_dir, number));
+        let free = folders.filter(|folder| folder.exists()).map(|folder| Place::lock(&folder));
+        free.filter_map(Result::transpose).collect()
+    }
+
+    /// The place, unless a process has it.
+    fn lock(folder: &Path) -> Result<Option<Place>> {
+        let folder = folder.canonicalize()?;
+        let path = folder.join("lock");
+        let lock = File::create(&path);
+        let lock = lock.with_context(|| format!("cannot make {}", path.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Place { folder, _lock: lock })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
     }
 
     /// Where the output and the report of the current attempt are.
@@ -55,4 +72,8 @@ impl Place {
     pub fn tree(&self) -> PathBuf {
         self.folder.join("tree")
     }
+}
+
+fn folder(work_dir: &Path, number: usize) -> PathBuf {
+    work_dir.join(format!("slot-{number}"))
 }

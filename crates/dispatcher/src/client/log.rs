@@ -32,20 +32,26 @@ pub struct Args {
 /// # Errors
 /// Whatever keeps us from asking or saying.
 pub fn run(args: &Args) -> Result<Ended> {
-    let (mut dispatcher, commit) = args.which.find()?;
     let mut printer = Printer { screen: Screen::new(), escape: Escape::default() };
-    if !args.follow {
-        let attempt = newest(&mut dispatcher, commit)?.attempt;
-        if attempt.0 == 0 {
-            say(&format!("there is no output of {commit} yet"));
-            return Ok(Ended::Done);
-        }
-        print(&mut dispatcher, commit, attempt, 0, &mut printer)?;
-        return Ok(Ended::Done);
+    if args.follow {
+        let (mut dispatcher, commit) = args.which.find_patiently(None, say)?;
+        follow(&mut dispatcher, commit, &mut printer)?;
+    } else {
+        let (mut dispatcher, commit) = args.which.find()?;
+        print_now(&mut dispatcher, commit, &mut printer)?;
     }
-    dispatcher.be_patient(None, say);
-    follow(&mut dispatcher, commit, &mut printer)?;
     Ok(Ended::Done)
+}
+
+/// Prints what there is now.
+fn print_now(dispatcher: &mut Dispatcher, commit: CommitId, printer: &mut Printer) -> Result<()> {
+    let Newest { attempt, is_done } = newest(dispatcher, commit)?;
+    let is_any = attempt.0 > 0 && print(dispatcher, commit, attempt, 0, printer)? > 0;
+    if !is_any {
+        let kept = if is_done { "kept" } else { "there yet" };
+        say(&format!("no output of {commit} is {kept}"));
+    }
+    Ok(())
 }
 
 /// The newest attempt, 0 where there is none yet, and whether the commit has its verdict.
@@ -78,20 +84,27 @@ fn follow(dispatcher: &mut Dispatcher, commit: CommitId, printer: &mut Printer) 
         } else if is_done {
             return Ok(());
         } else {
-            let wait_ms = if printed.0 == 0 { POLL_MS_MAX } else { NEXT_ATTEMPT_MS };
-            dispatcher.ask(&Request::Wait { commit, wait_ms })?;
+            dispatcher.ask(&news(commit, printed))?;
         }
     }
 }
 
-/// Prints an attempt's output: to its end, or where there is no waiting, what there is now.
+/// What is answered when there may be more to print: some output where there was none yet, or a verdict.
+fn news(commit: CommitId, printed: Attempt) -> Request {
+    if printed.0 == 0 {
+        return Request::Log { commit, attempt: None, offset: 0, wait_ms: POLL_MS_MAX };
+    }
+    Request::Wait { commit, wait_ms: NEXT_ATTEMPT_MS }
+}
+
+/// Prints an attempt's output: to its end, or where there is no waiting, what there is now. Returns how many bytes that were.
 fn print(
     dispatcher: &mut Dispatcher,
     commit: CommitId,
     attempt: Attempt,
     wait_ms: u64,
     printer: &mut Printer,
-) -> Result<()> {
+) -> Result<u64> {
     let mut offset = 0;
     loop {
         let request = Request::Log { commit, attempt: Some(attempt), offset, wait_ms };
@@ -102,7 +115,7 @@ fn print(
         offset += data.0.len() as u64;
         printer.print(&data.0, is_all)?;
         if is_all {
-            return Ok(());
+            return Ok(offset);
         }
     }
 }

@@ -42,9 +42,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Ended> {
     // A time that no clock reaches is as good as none.
     let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let (mut dispatcher, commit) = args.which.find()?;
     let progress = Progress::new();
-    dispatcher.be_patient(deadline, progress.teller());
+    let (mut dispatcher, commit) = args.which.find_patiently(deadline, progress.teller())?;
     let shown = wait(&mut dispatcher, commit, deadline, &progress);
     progress.clear();
     let shown = shown?;

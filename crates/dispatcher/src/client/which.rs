@@ -1,14 +1,17 @@
 //! The commit that the user means.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
+use pontus_cli::exit::Usage;
 use pontus_exec::Git;
 use pontus_proto::limits::PREFIX_DIGITS_MIN;
 use pontus_proto::{ClientError, Code, CommitId, CommitPrefix, Reply, Request};
 
-use super::ask::{Dispatcher, Server};
-use crate::exit::{NoSuchCommit, Usage};
+use super::ask::Dispatcher;
+use crate::exit::NoSuchCommit;
+use pontus_cli::Server;
 
 /// One commit, and whom to ask about it.
 #[derive(Debug, clap::Args)]
@@ -32,11 +35,28 @@ impl Which {
     /// # Errors
     /// [`NoSuchCommit`], and whatever keeps us from asking.
     pub fn find(&self) -> Result<(Dispatcher, CommitId)> {
+        self.find_with(|_| ())
+    }
+
+    /// The same, and once the dispatcher was there, it is waited for where it is lost.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find); [`OutOfTime`](crate::exit::OutOfTime).
+    pub fn find_patiently(
+        &self,
+        deadline: Option<Instant>,
+        tell: impl FnOnce(&str) + 'static,
+    ) -> Result<(Dispatcher, CommitId)> {
+        self.find_with(|dispatcher| dispatcher.be_patient(deadline, tell))
+    }
+
+    fn find_with(&self, prepare: impl FnOnce(&mut Dispatcher)) -> Result<(Dispatcher, CommitId)> {
         let prefix = match &self.repo {
             Some(repo) => resolve(&Git::in_clone(repo), &self.commit)?.to_string().parse()?,
             None => prefix(&self.commit)?,
         };
-        let mut dispatcher = self.server.dial()?;
+        let mut dispatcher = Dispatcher::dial(&self.server)?;
+        prepare(&mut dispatcher);
         let commit = find(&mut dispatcher, &prefix)?;
         Ok((dispatcher, commit))
     }

@@ -20,7 +20,7 @@ fn bench(world: &World) -> Bench<'_> {
     script(&world.path("up/run"), "#!/bin/sh\n");
     std::os::unix::fs::symlink("tests/test_a.py", world.path("up/link")).unwrap();
     let id = world.commit("files");
-    world.git("clone").fetch_ref("refs/heads/main", "refs/pontus/main").unwrap();
+    world.git("clone").fetch_heads("refs/pontus").unwrap();
     let git = world.with_program(Git::in_checkout(world.path("control"), world.path("tree")));
     git.init_sharing(&world.git("clone").git_dir().unwrap()).unwrap();
     Bench { world, git, id }

@@ -48,6 +48,14 @@ pub enum GitError {
         /// The limit.
         bytes_max: usize,
     },
+    /// It listed more than we are ready to deal with.
+    #[error("cannot {task}: there are more than {most}")]
+    TooMany {
+        /// What was asked for.
+        task: &'static str,
+        /// The limit.
+        most: usize,
+    },
     /// It refused or failed.
     #[error("cannot {task}: {message}")]
     Failed {

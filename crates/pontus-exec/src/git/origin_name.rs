@@ -11,16 +11,16 @@ impl Git {
     /// As every verb.
     pub fn origin_name(&self) -> Result<String, GitError> {
         if let Some(url) = self.origin_url()? {
-            return Ok(last_component(&url).to_owned());
+            return Ok(name_in_url(&url).to_owned());
         }
         let git_dir = self.git_dir()?;
         let path = git_dir.to_string_lossy();
-        Ok(last_component(path.strip_suffix("/.git").unwrap_or(&path)).to_owned())
+        Ok(name_in_url(&path).to_owned())
     }
 }
 
-/// The last component of a URL, of an `ssh` address (`host:path`), or of a path.
-fn last_component(url: &str) -> &str {
+/// The last component of a URL, of an `ssh` address (`host:path`), or of a path, without `.git`; empty where it has none.
+pub fn name_in_url(url: &str) -> &str {
     let url = url.trim_end_matches('/');
     let url = url.strip_suffix("/.git").unwrap_or(url);
     let name = url.rsplit(['/', ':']).next().unwrap_or_default();
@@ -29,7 +29,7 @@ fn last_component(url: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::last_component;
+    use super::name_in_url;
 
     #[test]
     fn each_way_to_write_an_origin() {
@@ -45,7 +45,7 @@ mod tests {
             "git@example.org:test_repo.git",
             "file:///srv/git/test_repo",
         ] {
-            assert_eq!(last_component(url), "test_repo", "{url}");
+            assert_eq!(name_in_url(url), "test_repo", "{url}");
         }
     }
 }

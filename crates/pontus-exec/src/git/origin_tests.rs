@@ -1,6 +1,6 @@
 //! What is got from a real origin.
 
-use super::super::testing::{World, each, script};
+use super::super::testing::{World, each};
 use super::*;
 
 /// Names that are easily taken for something else; none of them may be made by `git branch`.
@@ -10,38 +10,8 @@ fn branch(world: &World, name: &str, id: &str) {
     world.raw("up", &["update-ref", &format!("refs/heads/{name}"), id]);
 }
 
-#[test]
-fn the_tip_of_a_branch_at_origin() {
-    each(|world| {
-        let first = world.id("up", "HEAD");
-        let second = world.commit("second");
-        let before = world.refs("clone");
-        let git = world.git("clone");
-        let tip = |name: &str| git.origin_tip(name).unwrap();
-        assert_eq!(tip("none"), None);
-        for name in BRANCHES {
-            assert_eq!(tip(name), None, "{name}");
-            branch(world, name, &first);
-            assert_eq!(tip(name).as_ref(), Some(&first), "{name}");
-        }
-        assert_eq!(tip("main"), Some(second.clone()), "and not its namesake refs/heads/main");
-        world.raw("up", &["checkout", "-q", "--detach"]);
-        world.raw("up", &["branch", "-q", "-D", "main"]);
-        assert_eq!(tip("main"), None);
-        assert_eq!(world.refs("clone"), before);
-        assert!(!git.has_commit(&second).unwrap());
-    });
-}
-
-#[test]
-fn no_origin_and_no_repository_there() {
-    each(|world| {
-        let error = world.git("up").origin_tip("main").unwrap_err().to_string();
-        assert!(error.contains("'origin' does not appear to be a git repository"), "{error}");
-        world.raw("clone", &["remote", "set-url", "origin", "/no/such/place"]);
-        let error = world.git("clone").fetch_heads("refs/pontus").unwrap_err().to_string();
-        assert!(error.contains("'/no/such/place' does not appear"), "{error}");
-    });
+fn pair(from: &str, into: &str) -> (String, String) {
+    (from.to_owned(), into.to_owned())
 }
 
 #[test]
@@ -75,7 +45,9 @@ fn fetched_into_our_refs_and_nowhere_else() {
         }
         let before = world.refs("clone");
         let git = world.git("clone");
-        git.fetch_ref("refs/heads/main", "refs/pontus/main").unwrap();
+        git.fetch_refs(&[]).unwrap();
+        assert_eq!(world.refs("clone"), before, "nothing was asked for");
+        git.fetch_refs(&[pair("refs/heads/main", "refs/pontus/main")]).unwrap();
         let ours = format!("refs/pontus/main {second}");
         assert_eq!(world.refs("clone"), sorted(&before, &ours));
         assert!(!world.path("clone/.git/FETCH_HEAD").exists());
@@ -83,9 +55,11 @@ fn fetched_into_our_refs_and_nowhere_else() {
         // A force-push: what was there is replaced.
         world.raw("up", &["reset", "-q", "--hard", "HEAD^"]);
         let other = world.commit("other");
-        git.fetch_ref("refs/heads/main", "refs/pontus/main").unwrap();
+        git.fetch_refs(&[pair("refs/heads/main", "refs/pontus/main")]).unwrap();
         assert_eq!(git.ref_tip("refs/pontus/main").unwrap(), Some(other));
-        let error = git.fetch_ref("refs/heads/gone", "refs/pontus/main").unwrap_err().to_string();
+        let gone =
+            [pair("refs/heads/main", "refs/pontus/a"), pair("refs/heads/gone", "refs/pontus/b")];
+        let error = git.fetch_refs(&gone).unwrap_err().to_string();
         assert_eq!(error, "cannot fetch from origin: couldn't find remote ref refs/heads/gone");
     });
 }
@@ -113,6 +87,56 @@ fn a_commit_that_no_branch_names() {
 }
 
 #[test]
+fn many_at_once_and_whatever_they_are_called() {
+    each(|world| {
+        let first = world.id("up", "HEAD");
+        let mut pairs = Vec::new();
+        for name in BRANCHES {
+            branch(world, name, &first);
+            pairs.push(pair(&format!("refs/heads/{name}"), &format!("refs/pontus/{name}/@")));
+        }
+        let git = world.git("clone");
+        git.fetch_refs(&pairs).unwrap();
+        for (_, into) in &pairs {
+            assert_eq!(git.ref_tip(into).unwrap().as_ref(), Some(&first), "{into}");
+        }
+    });
+}
+
+#[test]
+fn shallow_on_either_side() {
+    each(|world| {
+        let [_, second, third] = ["first", "second", "third"].map(|message| world.commit(message));
+        let url = |name: &str| format!("file://{}", world.path(name).display());
+        world.raw(".", &["clone", "-q", "--depth=1", &url("up"), "shallow"]);
+        world.raw(".", &["clone", "-q", "--depth=1", &url("shallow"), "of-shallow"]);
+        let fourth = world.commit("fourth");
+        let into = [pair("refs/heads/main", "refs/pontus/main")];
+        let git = world.git("shallow");
+        git.fetch_refs(&into).unwrap();
+        assert_eq!(
+            git.first_parents(Some(&third), &fourth, 9).unwrap(),
+            std::slice::from_ref(&fourth)
+        );
+        assert_eq!(git.first_parents(None, &fourth, 9).unwrap(), [third.clone(), fourth.clone()]);
+        assert!(!git.has_commit(&second).unwrap(), "it is as shallow as before");
+        // And where the origin has no more to give.
+        world.raw("shallow", &["update-ref", "refs/heads/main", &fourth]);
+        let git = world.git("of-shallow");
+        git.fetch_refs(&into).unwrap();
+        assert_eq!(
+            git.first_parents(Some(&third), &fourth, 9).unwrap(),
+            std::slice::from_ref(&fourth)
+        );
+        world.raw(".", &["init", "-q", &format!("--object-format={}", world.format), "empty"]);
+        world.raw("empty", &["remote", "add", "origin", &url("shallow")]);
+        let git = world.git("empty");
+        git.fetch_refs(&into).unwrap();
+        assert_eq!(git.first_parents(None, &fourth, 9).unwrap(), [third.clone(), fourth.clone()]);
+    });
+}
+
+#[test]
 fn all_branches_those_gone_included() {
     each(|world| {
         let first = world.id("up", "HEAD");
@@ -135,37 +159,5 @@ fn all_branches_those_gone_included() {
         world.raw("up", &["branch", "-q", "-m", "main", "main/sub"]);
         git.fetch_commit_and_heads(&first, "refs/pontus/heads").unwrap();
         assert!(git.ref_tip("refs/pontus/heads/main/sub").unwrap().is_some());
-    });
-}
-
-#[test]
-fn a_ref_is_moved_and_no_hook_is_run() {
-    each(|world| {
-        let first = world.id("clone", "HEAD");
-        let ran = world.path("ran");
-        let hook = format!("#!/bin/sh\ntouch {}\n", ran.display());
-        script(&world.path("clone/.git/hooks/reference-transaction"), &hook);
-        let git = world.git("clone");
-        git.update_ref("refs/pontus/sent/main", &first).unwrap();
-        git.update_ref("refs/pontus/sent/main", &first).unwrap();
-        assert_eq!(git.ref_tip("refs/pontus/sent/main").unwrap(), Some(first.clone()));
-        assert!(!ran.exists());
-        assert!(git.update_ref("refs/pontus/sent/main", &world.unknown_id()).is_err());
-        world.raw("clone", &["update-ref", "refs/pontus/x", &first]);
-        assert!(ran.exists(), "plain git does run it");
-    });
-}
-
-#[test]
-fn a_symbolic_ref_is_replaced_not_followed() {
-    each(|world| {
-        world.commit("second");
-        let git = world.git("clone");
-        git.fetch_ref("refs/heads/main", "refs/pontus/new").unwrap();
-        let (old, new) = (world.id("clone", "main"), world.id("clone", "refs/pontus/new"));
-        world.raw("clone", &["symbolic-ref", "refs/pontus/sent", "refs/heads/main"]);
-        git.update_ref("refs/pontus/sent", &new).unwrap();
-        assert_eq!(git.ref_tip("refs/pontus/sent").unwrap(), Some(new));
-        assert_eq!(world.id("clone", "main"), old);
     });
 }

@@ -28,6 +28,24 @@ pub struct Tracked {
     pub path: PathBuf,
 }
 
+/// What a commit says of itself, in text that may hold anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its id.
+    pub id: String,
+    /// The id of its tree.
+    pub tree: String,
+    /// When it was committed, by the committer's clock, in seconds since 1970; 0 where it does not say.
+    pub committed_s: i64,
+    /// `Ada <ada@example.org>`.
+    pub author: String,
+    /// The first paragraph of its message, as one line.
+    pub subject: String,
+}
+
+/// How git is to print a commit for [`described`].
+const DESCRIBED: &str = "--format=%H%x00%T%x00%ct%x00%an <%ae>%x00%s%x00";
+
 impl Git {
     /// The repository's own folder, absolute; for a worktree that of its clone.
     ///
@@ -39,14 +57,23 @@ impl Git {
         one_path(&call.args(["--path-format=absolute", "--git-common-dir"]).output()?, task)
     }
 
-    /// The URL of `origin` as configured; none where there is no origin.
+    /// The URL of `origin` as configured, the last of several; none where there is no origin.
     ///
     /// # Errors
     /// As every verb.
     pub fn origin_url(&self) -> Result<Option<String>, GitError> {
-        let task = "read the URL of origin";
-        let found = self.call(task, "config").args(["-z", "--get", "remote.origin.url"]);
-        found.question()?.map(|out| one_line(out, task)).transpose()
+        let task = "read git's configuration";
+        let keys = r"^(remote\.origin\.url|core\.sshcommand)$";
+        let found = self.call(task, "config").args(["-z", "--get-regexp", keys]).question()?;
+        let found = found.unwrap_or_default();
+        // Each entry is a key, a newline and a value; an entry without a value has no newline.
+        let entries = || found.split(|byte| *byte == 0);
+        let has_own_ssh = entries().any(|entry| entry.starts_with(b"core.sshcommand"));
+        // Whoever was first has found the same.
+        self.has_own_ssh.set(has_own_ssh).ok();
+        let url =
+            entries().filter_map(|entry| entry.strip_prefix(b"remote.origin.url\n")).next_back();
+        url.map(|url| one_line(url.to_vec(), task)).transpose()
     }
 
     /// The branch that `HEAD` is on, be it unborn; none where it is detached.
@@ -120,6 +147,23 @@ impl Git {
         lines.map(|line| one_id(line.to_vec(), task)).collect()
     }
 
+    /// What each of these commits says of itself, in their order. An id that names no commit here is left out.
+    ///
+    /// # Errors
+    /// When one is no id, or as every verb.
+    pub fn describe(&self, ids: &[String]) -> Result<Vec<Described>, GitError> {
+        let task = "read commits";
+        ids.iter().try_for_each(|id| check_id(id))?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let input: Vec<u8> =
+            ids.iter().flat_map(|id| [id.as_bytes(), b"\n"]).flatten().copied().collect();
+        let call = self.call(task, "rev-list").args(["--no-walk=unsorted", "--no-commit-header"]);
+        let call = call.args(["--encoding=UTF-8", DESCRIBED, "--ignore-missing", "--stdin"]);
+        described(&call.input(input).output()?).ok_or(GitError::BadAnswer { task })
+    }
+
     /// Whether `a` is `b` or leads to it.
     ///
     /// # Errors
@@ -148,6 +192,24 @@ impl Git {
 fn one_id(out: Vec<u8>, task: &'static str) -> Result<String, GitError> {
     let line = one_line(out, task)?;
     if is_id(&line) { Ok(line) } else { Err(GitError::BadAnswer { task }) }
+}
+
+/// Reads what [`DESCRIBED`] has git print: five fields of each commit, and a newline after the last.
+fn described(out: &[u8]) -> Option<Vec<Described>> {
+    let out = String::from_utf8_lossy(out);
+    let fields: Vec<&str> = out.split('\0').collect();
+    let (commits, rest) = fields.as_chunks::<5>();
+    if rest.iter().any(|rest| !rest.trim_end().is_empty()) {
+        return None;
+    }
+    let read = |[id, tree, committed, author, subject]: &[&str; 5]| {
+        let (id, tree) = (id.trim_start().to_owned(), (*tree).to_owned());
+        let committed_s = committed.parse().unwrap_or_default();
+        let (author, subject) = ((*author).to_owned(), (*subject).to_owned());
+        let is_commit = is_id(&id) && is_id(&tree);
+        is_commit.then_some(Described { id, tree, committed_s, author, subject })
+    };
+    commits.iter().map(read).collect()
 }
 
 /// Reads `ls-tree -z`, without the trees that it may list.

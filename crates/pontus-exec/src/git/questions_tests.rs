@@ -1,5 +1,6 @@
 //! Questions to real repositories.
 
+use super::super::RefMove;
 use super::super::testing::{World, each, script, write};
 use super::*;
 
@@ -111,16 +112,16 @@ fn what_is_no_id_or_ref_never_reaches_git() {
         is_refused(git.is_ancestor(&good, bad).map(drop));
         is_refused(git.tracked(bad, "tests").map(drop));
         is_refused(git.fetch_commit(bad));
-        is_refused(git.fetch_ref(bad, "refs/a"));
-        is_refused(git.fetch_ref("refs/a", bad));
+        is_refused(git.fetch_refs(&[(bad.into(), "refs/a".into())]));
+        is_refused(git.fetch_refs(&[("refs/a".into(), bad.into())]));
+        is_refused(git.refs_below(bad).map(drop));
+        is_refused(git.describe(&[bad.to_owned()]).map(drop));
         is_refused(git.fetch_heads(bad));
-        is_refused(git.update_ref(bad, &good));
-        is_refused(git.update_ref("refs/a", bad));
+        is_refused(git.move_refs(&[RefMove { name: bad.into(), to: Some(good.clone()) }]));
+        is_refused(git.move_refs(&[RefMove { name: "refs/a".into(), to: Some(bad.into()) }]));
         is_refused(git.checkout(bad));
     }
     assert!(matches!(git.tracked(&good, "../x"), Err(GitError::BadArgument { .. })));
-    assert!(matches!(git.origin_tip("a b"), Err(GitError::BadArgument { .. })));
-    assert!(matches!(git.origin_tip("*"), Err(GitError::BadArgument { .. })));
 }
 
 #[test]
@@ -166,6 +167,40 @@ fn first_parents_oldest_first() {
         assert_eq!(list(None, 0), [""; 0]);
         let unknown = world.unknown_id();
         assert!(matches!(git.first_parents(Some(&unknown), &b, 1), Err(GitError::Failed { .. })));
+    });
+}
+
+#[test]
+fn what_commits_say_of_themselves() {
+    each(|world| {
+        let first = world.id("up", "HEAD");
+        let message = "Ünïcode\x1b[31m\nof two lines\n\nand more\n";
+        let evil = world.commit(message);
+        world.raw(
+            "up",
+            &["-c", "i18n.commitEncoding=latin1", "commit", "-q", "--allow-empty", "-m", "x"],
+        );
+        let plain = world.id("up", "HEAD");
+        // What a user has set for reading is not for us.
+        for (name, value) in [("i18n.logOutputEncoding", "latin1"), ("log.showSignature", "true")] {
+            world.raw("up", &["config", name, value]);
+        }
+        let git = world.git("up");
+        let ids = [plain.clone(), world.unknown_id(), evil.clone(), first.clone()];
+        let described = git.describe(&ids).unwrap();
+        let found: Vec<_> = described.iter().map(|commit| &commit.id).collect();
+        assert_eq!(found, [&plain, &evil, &first], "in the order asked for");
+        assert_eq!(described[1].subject, "Ünïcode\x1b[31m of two lines");
+        assert_eq!(described[1].author, "A <a@b>");
+        assert_eq!(described[1].tree, world.id("up", &format!("{evil}^{{tree}}")));
+        let time = world.raw("up", &["log", "-1", "--format=%ct", &evil]);
+        assert_eq!(described[1].committed_s.to_string(), time);
+        assert_eq!(
+            git.describe(&[world.id("up", "HEAD^{tree}")]).unwrap(),
+            [],
+            "a tree is no commit"
+        );
+        assert_eq!(git.describe(&[]).unwrap(), []);
     });
 }
 

@@ -13,7 +13,7 @@ const PROGRAMS: [&str; 2] = ["git", "/usr/bin/git"];
 pub(super) struct World {
     pub(super) folder: tempfile::TempDir,
     program: &'static str,
-    format: &'static str,
+    pub(super) format: &'static str,
 }
 
 /// Runs `test` with each git that is there and each object format.

@@ -1,0 +1,314 @@
+//! One clone's observer, and one look of it: what came, what of it is new, and handing that in.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use log::{debug, info, warn};
+use pontus_exec::{Described, Git, GitError, Stop, name_in_url};
+use pontus_proto::{About, BranchName, Client, ClientError, CommitId, ProjectName};
+
+use crate::about::about;
+use crate::branches;
+use crate::config::{Config, Repo};
+use crate::desk::Desk;
+use crate::memory::Memory;
+use crate::mood::{Outcome, Subject};
+use crate::pattern::Pattern;
+use crate::plan::{self, Came, Step};
+use crate::upstream::Upstream;
+
+/// Commits of one branch that are looked at after one look. Their ids fit into what git may say at once.
+const CAME_MAX: usize = 100_000;
+
+/// Commits that git is asked about at once: what it says of them is held in memory, and is as long as their authors liked.
+const DESCRIBED_MAX: usize = 1_000;
+
+/// The observer of one clone.
+#[derive(Debug)]
+pub struct Observer {
+    name: String,
+    git: Git,
+    stop: Stop,
+    every_commit: bool,
+    upstream: Upstream,
+    memory: Memory,
+    desk: Desk,
+}
+
+/// Whether a look is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Done,
+    Again,
+}
+
+impl Observer {
+    /// Finds out what the clone is, and what was handed in of it before.
+    ///
+    /// # Errors
+    /// Where it is no clone, or nobody can tell what it is called.
+    pub fn open(config: &Config, repo: &Repo) -> Result<Observer> {
+        let git = Git::in_clone(&repo.path).with_stop(config.stop.clone());
+        let cannot_watch = || format!("cannot watch {}", repo.path.display());
+        let mut memory = Memory::default();
+        memory.read(&git).with_context(cannot_watch)?;
+        let url = git.origin_url()?;
+        let project = match &config.project {
+            Some(project) => project.clone(),
+            None => project_of(&git, url.as_deref())?,
+        };
+        let upstream = Upstream::open(&repo.name, &git, url.is_some(), &config.branches)?;
+        let desk = Desk::new(&config.dispatcher, project.clone(), config.interval);
+        if !config.once {
+            let (name, dispatcher) = (&repo.name, &config.dispatcher);
+            info!("{name}watching {} of {project}, for {dispatcher}", upstream.shown());
+        }
+        let (name, stop) = (repo.name.clone(), config.stop.clone());
+        Ok(Observer { name, git, stop, every_commit: config.every_commit, upstream, memory, desk })
+    }
+
+    /// The user cannot wait: whatever was put off is tried at the next look.
+    pub fn hurry(&mut self) {
+        self.desk.open_now();
+    }
+
+    /// Looks once. One git process where nothing has changed, however many branches there are.
+    pub fn look(&mut self) -> Outcome {
+        let mut outcome = Outcome::default();
+        // A branch that was held back is let go by what follows, so there is no third time.
+        if self.look_and_hand_in(&mut outcome) == Then::Again {
+            self.look_and_hand_in(&mut outcome);
+        }
+        outcome
+    }
+
+    fn look_and_hand_in(&mut self, outcome: &mut Outcome) -> Then {
+        match self.see(outcome) {
+            Ok((patterns, held_back)) => {
+                self.hand_in(&patterns, outcome);
+                let is_free = |branch| self.memory.submitted(branch).is_some();
+                return if held_back.iter().any(is_free) { Then::Again } else { Then::Done };
+            }
+            // Whether it is origin that is broken or the clone is seen by asking something that concerns the clone alone.
+            Err(error) => match self.memory.read(&self.git) {
+                Ok(()) => outcome.trouble(Subject::Origin, error),
+                Err(error) => outcome.trouble(Subject::Clone, error),
+            },
+        }
+        Then::Done
+    }
+
+    /// Sees what is there, and has it here. Returns what is watched, and which branches have more than is here.
+    fn see(&mut self, outcome: &mut Outcome) -> Result<(Vec<Pattern>, Vec<BranchName>)> {
+        let heads = self.upstream.heads()?;
+        let patterns = match self.upstream.patterns(&heads) {
+            Ok(patterns) => patterns,
+            Err(error) => {
+                outcome.trouble(Subject::Origin, error);
+                return Ok((Vec::new(), Vec::new()));
+            }
+        };
+        let chosen = branches::choose(&heads, &patterns);
+        for (branch, why) in chosen.troubles {
+            outcome.trouble(Subject::Branch(branch), anyhow::Error::msg(why));
+        }
+        let mut held_back = Vec::new();
+        if self.upstream.is_elsewhere() {
+            held_back = self.fetch(chosen.tips, outcome)?;
+        } else {
+            self.memory.see(chosen.tips);
+        }
+        if let Err(error) = self.memory.forget(&self.git, &heads) {
+            outcome.trouble(Subject::Clone, error);
+        }
+        Ok((patterns, held_back))
+    }
+
+    /// Has the branches here that are not at what was last seen of them. One of which nothing has been handed in yet is held
+    /// back, and returned: what was first seen of it is where its history begins, and would be forgotten.
+    fn fetch(
+        &mut self,
+        tips: BTreeMap<BranchName, CommitId>,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<BranchName>, GitError> {
+        let mut changed = tips;
+        changed.retain(|branch, tip| self.memory.seen(branch) != Some(*tip));
+        let is_begun = |branch: &BranchName| {
+            self.memory.seen(branch).is_none() || self.memory.submitted(branch).is_some()
+        };
+        let held_back: Vec<_> =
+            changed.keys().filter(|branch| !is_begun(branch)).cloned().collect();
+        changed.retain(|branch, _| is_begun(branch));
+        if changed.is_empty() {
+            return Ok(held_back);
+        }
+        let names: Vec<_> = changed.keys().map(BranchName::as_str).collect();
+        debug!("{}fetching {}", self.name, names.join(", "));
+        let mut fetched = self.upstream.fetch(&changed);
+        if !matches!(&fetched, Ok(failed) if failed.is_empty()) && self.mend()? {
+            fetched = self.upstream.fetch(&changed);
+        }
+        // What came may be newer than what was listed, and another observer of this clone may have been faster.
+        self.memory.read(&self.git)?;
+        for (branch, error) in fetched? {
+            if self.memory.seen(&branch) != changed.get(&branch).copied() {
+                outcome.trouble(Subject::Branch(branch.to_string()), error);
+            }
+        }
+        Ok(held_back)
+    }
+
+    /// Forgets what stands in the way of every fetch: refs of ours to commits that are not here. Says whether there were any.
+    fn mend(&mut self) -> Result<bool, GitError> {
+        let lost = self.memory.forget_lost(&self.git)?;
+        for branch in &lost {
+            warn!(
+                "{}{branch}: what was remembered of it is not here any more; beginning anew",
+                self.name
+            );
+        }
+        Ok(!lost.is_empty())
+    }
+
+    fn hand_in(&mut self, patterns: &[Pattern], outcome: &mut Outcome) {
+        let pending = self.pending(patterns);
+        // While the dispatcher is away, nothing more is found out than that.
+        if !pending.is_empty() && !self.desk.is_closed() {
+            outcome.dispatcher_was_asked();
+            debug!("{}something to hand in of {} branches", self.name, pending.len());
+            match self.desk.connect() {
+                Ok(client) => self.hand_in_to(client, pending, outcome),
+                Err(error) => outcome.trouble(Subject::Dispatcher, error),
+            }
+        }
+        if let Err(error) = self.memory.save(&self.git) {
+            outcome.trouble(Subject::Clone, error);
+        }
+    }
+
+    /// The branches of which something is to be handed in. One that is at a commit that the dispatcher has is done, unless each
+    /// commit on the way counts.
+    fn pending(&mut self, patterns: &[Pattern]) -> Vec<(BranchName, CommitId)> {
+        let mut pending = self.memory.pending(patterns);
+        if !self.every_commit && !pending.is_empty() {
+            let handed_in = self.memory.handed_in();
+            let (done, left) = pending.into_iter().partition(|(_, tip)| handed_in.contains(tip));
+            pending = left;
+            let done: Vec<(BranchName, CommitId)> = done;
+            done.iter().for_each(|(branch, tip)| self.memory.acknowledge(branch, *tip));
+        }
+        pending
+    }
+
+    fn hand_in_to(
+        &mut self,
+        mut client: Client,
+        pending: Vec<(BranchName, CommitId)>,
+        outcome: &mut Outcome,
+    ) {
+        let mut came = Vec::new();
+        for (branch, tip) in pending {
+            match self.came(&branch, tip) {
+                Ok(commits) => came.push(commits),
+                Err(error) => outcome.trouble(Subject::Branch(branch.to_string()), error),
+            }
+        }
+        let steps = plan::steps(came, self.memory.handed_in(), self.every_commit);
+        for steps in steps.chunks(DESCRIBED_MAX) {
+            let mut about = self.describe(steps);
+            for step in steps {
+                if self.stop.is_set() {
+                    return;
+                }
+                if let Err(error) = self.take(&mut client, step, &mut about) {
+                    return outcome.trouble(Subject::Dispatcher, error);
+                }
+                if self.memory.is_save_due()
+                    && let Err(error) = self.memory.save(&self.git)
+                {
+                    outcome.trouble(Subject::Clone, error);
+                }
+            }
+        }
+    }
+
+    /// What came of a branch since it was last handed in, along first parents.
+    fn came(&self, branch: &BranchName, tip: CommitId) -> Result<Came> {
+        let previous = self.memory.submitted(branch);
+        let mut commits = match previous {
+            Some(after) => self.walk(branch, after, tip)?,
+            None => Vec::new(),
+        };
+        if commits.is_empty() {
+            // The branch is new, or was put back to a commit that is in the history of the last one.
+            commits.push(tip);
+        }
+        Ok(Came { branch: branch.clone(), previous, commits })
+    }
+
+    fn walk(&self, branch: &BranchName, after: CommitId, tip: CommitId) -> Result<Vec<CommitId>> {
+        let (name, from, to) = (&self.name, after.to_string(), tip.to_string());
+        let ids = match self.git.first_parents(Some(&from), &to, CAME_MAX) {
+            Ok(ids) => ids,
+            Err(error) if self.git.has_commit(&from)? => return Err(error.into()),
+            Err(_) => {
+                let why =
+                    "what was handed in last, is not here any more; handing in the newest alone";
+                warn!("{name}{branch}: {after}, {why}");
+                Vec::new()
+            }
+        };
+        if ids.len() == CAME_MAX {
+            warn!(
+                "{name}{branch}: more than {CAME_MAX} commits at once, the oldest are passed over"
+            );
+        }
+        Ok(ids.iter().map(|id| id.parse()).collect::<Result<_, _>>()?)
+    }
+
+    /// What the commits say of themselves, as far as they can be read. It is for people: nothing depends on it.
+    fn describe(&self, steps: &[Step]) -> BTreeMap<CommitId, About> {
+        let id = |step: &Step| match step {
+            Step::Submit(handed) => Some(handed.commit.to_string()),
+            Step::Pass { .. } => None,
+        };
+        let ids: Vec<_> = steps.iter().filter_map(id).collect();
+        let described = self.git.describe(&ids).unwrap_or_else(|error| {
+            warn!("{}{error}; they are handed in without", self.name);
+            Vec::new()
+        });
+        let entry = |commit: &Described| Some((commit.id.parse().ok()?, about(commit)?));
+        described.iter().filter_map(entry).collect()
+    }
+
+    fn take(
+        &mut self,
+        client: &mut Client,
+        step: &Step,
+        abouts: &mut BTreeMap<CommitId, About>,
+    ) -> Result<(), ClientError> {
+        match step {
+            Step::Pass { branch, commit } => self.memory.acknowledge(branch, *commit),
+            Step::Submit(handed) => {
+                let about = abouts.remove(&handed.commit);
+                let is_new = self.desk.submit(client, handed, about)?;
+                let said = if is_new { "submitted" } else { "known already" };
+                info!("{}{} of {}: {said}", self.name, handed.commit, handed.branch);
+                self.memory.acknowledge(&handed.branch, handed.commit);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn project_of(git: &Git, url: Option<&str>) -> Result<ProjectName> {
+    let name = match url {
+        Some(url) => name_in_url(url).to_owned(),
+        None => git.origin_name()?,
+    };
+    name.parse().context("cannot tell the project; give --project")
+}
+
+#[cfg(test)]
+#[path = "look_tests.rs"]
+mod tests;

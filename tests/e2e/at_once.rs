@@ -1,0 +1,188 @@
+//! What a look costs, and how soon it comes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use pontus_tests::{Process, Yard, git, project_root};
+use rustix::process::Signal;
+
+/// A folder with a `git` in it that writes down what it is asked for before it does it, and what it has written down.
+fn counting_git(yard: &Yard) -> (PathBuf, PathBuf) {
+    let (folder, calls) = (yard.path().join("bin"), yard.path().join("calls"));
+    fs::create_dir(&folder).unwrap();
+    let real = Command::new("sh").args(["-c", "command -v git"]).output().unwrap().stdout;
+    let real = String::from_utf8(real).unwrap();
+    let script =
+        format!("#!/bin/sh\necho \"$*\" >> {}\nexec {} \"$@\"\n", calls.display(), real.trim());
+    // Written by another process: see the harness of the tests of git.
+    let mut write = Command::new("sh");
+    write.args(["-c", "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"]);
+    assert!(write.arg(folder.join("git")).arg(script).status().unwrap().success());
+    (folder, calls)
+}
+
+/// The calls since the last time, by their verbs.
+fn verbs(calls: &Path) -> Vec<String> {
+    let text = fs::read_to_string(calls).unwrap_or_default();
+    fs::write(calls, "").unwrap();
+    let known =
+        ["ls-remote", "fetch", "for-each-ref", "rev-list", "update-ref", "config", "symbolic-ref"];
+    let verb =
+        |line: &str| line.split(' ').find(|word| known.contains(word)).unwrap_or(line).to_owned();
+    text.lines().map(verb).collect()
+}
+
+#[test]
+fn a_look_at_which_nothing_has_changed_is_one_process() {
+    let mut yard = Yard::new();
+    let _dispatcher = yard.dispatcher(&[]);
+    for number in 0..50 {
+        git(&yard.master(), &["branch", &format!("b{number}")]);
+    }
+    let (bin, calls) = counting_git(&yard);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = yard.watcher_command();
+    command.env("PATH", path).args(["--interval", "1h", "--branch", "*"]).arg(yard.observers());
+    let observer = Process::start("observer", &mut command);
+    let look = |count: usize| {
+        observer.wait_for_many("looked", count);
+        verbs(&calls)
+    };
+    let first = look(1);
+    assert_eq!(first.iter().filter(|verb| *verb == "fetch").count(), 1, "{first:?}");
+    for count in 2..5 {
+        observer.signal(Signal::USR1);
+        assert_eq!(look(count), ["ls-remote"]);
+    }
+    yard.commit(&[]);
+    observer.signal(Signal::USR1);
+    let expected = ["ls-remote", "fetch", "for-each-ref", "rev-list", "rev-list", "update-ref"];
+    assert_eq!(look(5), expected);
+    observer.signal(Signal::USR1);
+    assert_eq!(look(6), ["ls-remote"]);
+}
+
+#[test]
+fn a_dispatcher_that_is_away_costs_no_more() {
+    let mut yard = Yard::new();
+    yard.reserve_port();
+    let (bin, calls) = counting_git(&yard);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = yard.watcher_command();
+    command.env("PATH", path).args(["--interval", "1h"]).arg(yard.observers());
+    let observer = Process::start("observer", &mut command);
+    observer.wait_for_many("looked", 1);
+    verbs(&calls);
+    observer.signal(Signal::USR1);
+    observer.wait_for_many("looked", 2);
+    assert_eq!(verbs(&calls), ["ls-remote"], "what was fetched is not fetched again");
+}
+
+#[test]
+fn a_signal_makes_it_look_now() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let observer = yard.watcher(&["--interval", "1h"]);
+    observer.wait_for("looked");
+    let commit = yard.commit(&[]);
+    observer.signal(Signal::USR1);
+    dispatcher.wait_for(&format!("{commit}: queued"));
+}
+
+/// A bare repository in the place of the master, and a clone to push from.
+fn with_bare_master(yard: &Yard) -> PathBuf {
+    let mine = yard.path().join("mine");
+    fs::rename(yard.master(), &mine).unwrap();
+    git(yard.path(), &["clone", "-q", "--bare", "mine", "test_repo.git"]);
+    git(&mine, &["remote", "add", "origin", "../test_repo.git"]);
+    let bare = yard.path().join("test_repo.git");
+    git(&yard.observers(), &["remote", "set-url", "origin", bare.to_str().unwrap()]);
+    mine
+}
+
+fn install(hooks: &Path, name: &str) {
+    fs::create_dir_all(hooks).unwrap();
+    fs::copy(project_root().join("examples/post-receive"), hooks.join(name)).unwrap();
+}
+
+/// Git as somebody uses it who has Pontus installed.
+fn user_git(yard: &Yard, dir: &Path) -> Command {
+    let programs = pontus_tests::program("observer");
+    let path =
+        format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut command = yard.command_of("git");
+    command.current_dir(dir).env("PATH", path).env("PONTUS_DISPATCHER_SERVER", yard.server());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("GIT_DIR");
+    command.args(["-c", "user.name=Tester", "-c", "user.email=tester@example.org"]);
+    command
+}
+
+#[test]
+fn a_push_is_handed_in_at_once() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let mine = with_bare_master(&yard);
+    let push = |then: &dyn Fn(&str)| {
+        git(&mine, &["commit", "-q", "--allow-empty", "-m", "x"]);
+        let commit = git(&mine, &["rev-parse", "HEAD"]);
+        let started = Instant::now();
+        let pushed = user_git(&yard, &mine).args(["push", "-q", "origin", "main"]).status();
+        assert!(pushed.unwrap().success());
+        then(&commit);
+        started.elapsed()
+    };
+    // The best of several: on a machine that does other things too, any one of them may take longer.
+    let best = |then: &dyn Fn(&str)| (0..10).map(|_| push(then)).min().unwrap();
+    let push_alone = best(&|_| {});
+    install(&yard.path().join("test_repo.git/hooks"), "post-receive");
+    let until_submitted = best(&|commit| drop(dispatcher.wait_for(&format!("{commit}: queued"))));
+    let delay = until_submitted.saturating_sub(push_alone);
+    eprintln!("a push takes {push_alone:?}, and is submitted {delay:?} later");
+    assert!(delay < Duration::from_millis(100), "{delay:?}");
+}
+
+#[test]
+fn a_commit_is_handed_in_at_once_by_the_same_hook() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    install(&yard.master().join(".git/hooks"), "post-commit");
+    let args = ["commit", "-q", "--allow-empty", "-m", "x"];
+    assert!(user_git(&yard, &yard.master()).args(args).status().unwrap().success());
+    let commit = git(&yard.master(), &["rev-parse", "HEAD"]);
+    dispatcher.wait_for(&format!("{commit}: queued"));
+}
+
+#[test]
+fn a_hook_that_cannot_work_is_in_nobodys_way() {
+    let mut yard = Yard::new();
+    yard.reserve_port();
+    let mine = with_bare_master(&yard);
+    install(&yard.path().join("test_repo.git/hooks"), "post-receive");
+    let push = || {
+        git(&mine, &["commit", "-q", "--allow-empty", "-m", "x"]);
+        user_git(&yard, &mine).args(["push", "-q", "origin", "main"]).output().unwrap()
+    };
+    let pushed = push();
+    assert!(pushed.status.success() && pushed.stderr.is_empty(), "{pushed:?}");
+    fs::remove_dir_all(yard.observers()).unwrap();
+    let pushed = push();
+    assert!(pushed.status.success() && pushed.stderr.is_empty(), "{pushed:?}");
+}
+
+#[test]
+fn inside_a_hook_it_looks_at_its_own_clone() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let commit = yard.commit(&[]);
+    let elsewhere = yard.path().join("elsewhere");
+    git(yard.path(), &["init", "-q", "elsewhere"]);
+    let mut command = yard.watcher_command();
+    command.args(["--once", "../test_repo_clone_obs"]).current_dir(&elsewhere);
+    command.env("GIT_DIR", elsewhere.join(".git")).env("GIT_WORK_TREE", &elsewhere);
+    command.env("GIT_INDEX_FILE", "nowhere").env("GIT_QUARANTINE_PATH", "nowhere");
+    let mut observer = Process::start("observer", &mut command);
+    assert!(observer.wait().success());
+    dispatcher.wait_for(&format!("{commit}: queued for test_repo"));
+}
