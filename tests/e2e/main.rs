@@ -20,6 +20,7 @@ mod output;
 mod queue;
 mod retention;
 mod runners;
+mod service;
 mod storage;
 mod strangers;
 mod usage;

@@ -41,7 +41,7 @@ fn a_full_disk_acknowledges_nothing_until_it_has_room() {
     disk.fill(&yard, 0);
     // What there is room for in a page that the database has already is taken still.
     let mut number = 2;
-    while Speaker::client(&yard).try_submit(submission(number, "p")).is_ok() {
+    while Speaker::client(&yard).try_ask(&Request::Submit(submission(number, "p"))).is_ok() {
         number += 1;
     }
     dispatcher.wait_for("nothing is acknowledged until it can be");

@@ -64,12 +64,12 @@ impl Speaker {
         }
     }
 
-    /// Hands a commit in that may be refused.
+    /// Asks, and may be refused, or nobody may answer.
     ///
     /// # Errors
-    /// Why it is.
-    pub fn try_submit(&mut self, submission: Submission) -> Result<Reply, ClientError> {
-        self.0.ask(&Request::Submit(submission))
+    /// Why there is no answer.
+    pub fn try_ask(&mut self, request: &Request) -> Result<Reply, ClientError> {
+        self.0.ask(request)
     }
 
     /// Hands a commit in.
