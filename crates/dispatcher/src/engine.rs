@@ -13,7 +13,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pontus_proto::limits::RUNNERS_MAX;
 use pontus_proto::{Attempt, CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
-use pontus_scheduler::{Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId};
+use pontus_scheduler::{
+    Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId, Time,
+};
 
 pub use self::recovery::Trouble;
 use crate::clock::{Clock, wall_ms};
@@ -110,6 +112,8 @@ pub struct Engine {
     pub tide: Arc<Tide>,
     /// What keeps it from its work.
     pub trouble: Option<Trouble>,
+    /// When it is next tried whether there is still any.
+    pub next_try: Time,
     /// Who hears answers.
     pub mailboxes: BTreeMap<SessionId, Sender<Word>>,
 }

@@ -62,6 +62,7 @@ pub fn serve(config: Config) -> Result<()> {
         publisher,
         tide: Arc::clone(&tide),
         trouble: None,
+        next_try: clock.now(),
         mailboxes,
     };
 

@@ -3,13 +3,15 @@
 //! The scheduler has then decided more than the disk knows, so both start over from the disk, as after a restart of the
 //! process: nothing of it was said to anybody. Every session ends, and its peer dials again.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use log::{error, info};
 use pontus_scheduler::Scheduler;
 use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
 use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 
-use super::{Engine, Message, StartedOver};
+use super::{DISK_CHECK, Engine, Message, StartedOver};
 use crate::exit::{self, DiskFailed};
 use crate::folder::Held;
 use crate::publisher::Job;
@@ -30,6 +32,11 @@ impl Engine {
     /// # Errors
     /// Where another dispatcher has taken the folder over, or the database cannot be read.
     pub(super) fn disk_is_ready(&mut self) -> Result<bool> {
+        // To try costs more than to ask for it, and many may be asking.
+        if self.trouble.is_some() && self.clock.until(self.next_try) > Duration::ZERO {
+            return Ok(false);
+        }
+        self.next_try = self.clock.now().after(DISK_CHECK.as_millis() as u64);
         if !(self.folder.is_ours() && self.store.is_in_place()) {
             self.mend()?;
         } else if self.trouble == Some(Trouble::Gone) {
