@@ -140,7 +140,7 @@ fn a_terminal_shows_how_far_it_is() {
     waiting.wait_for("queued: no runner for its project, 0s");
     let _runner = yard.runner(&[]);
     let (visitor, _) = checkpoint.arrival();
-    waiting.wait_for("on oak/1");
+    waiting.wait_for("s, 0 passed, 0 failed, 0 skipped, tests/wait on oak/1");
     visitor.leave_with(1);
     assert_eq!(waiting.wait().code(), Some(1));
     waiting.wait_for("verdict: \u{1b}[31mfailed\u{1b}[0m: 0 passed, 1 failed, 0 skipped in ");
