@@ -110,11 +110,14 @@ const OPTIONS: [(&str, &str); 14] = [
     ("dispatcher drain", "--dispatcher-server"),
     ("dispatcher pause", "--dispatcher-server"),
     ("dispatcher resume", "--dispatcher-server"),
-    ("observer", "--dispatcher-server --interval --branch --every-commit --project --once"),
+    (
+        "observer",
+        "--dispatcher-server --interval --branch --every-commit --project --once --generate",
+    ),
     (
         "runner",
         "--dispatcher-server --name --slots --label --project --work-dir --unit-timeout --max-commits \
-         --idle-exit --output-limit",
+         --idle-exit --output-limit --generate",
     ),
 ];
 

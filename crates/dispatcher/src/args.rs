@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use pontus_cli::Document;
 use pontus_proto::limits::VERSION;
 use pontus_proto::parse_duration;
 
 use crate::client::Command;
-use crate::generate::Document;
 
 /// What `--help` says last.
 const EXIT_CODES: &str = "\

@@ -31,8 +31,6 @@ use clap::Subcommand;
 
 use crate::exit::Ended;
 
-pub use self::screen::Screen;
-
 /// What a dispatcher can be asked. What each is for stands at its own arguments.
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]

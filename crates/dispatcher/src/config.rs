@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use pontus_cli::exit::Usage;
 use pontus_proto::limits::POLL_MS_MAX;
 use pontus_scheduler::Policy;
 
 use crate::args::{Queue, ServeArgs};
-use crate::exit::Usage;
 use crate::retention::Keep;
 
 /// What the dispatcher adds to an attempt's time before it takes the commit from a runner that goes on beating: the

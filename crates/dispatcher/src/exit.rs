@@ -1,28 +1,11 @@
-//! How the process ends: exit codes, and the one line on standard error.
+//! How the process ends, beyond what its kind have in common: verdicts, the disk, what a client asked for.
 
-use std::io::{self, Write};
-use std::panic;
-use std::process::{self, ExitCode};
+use std::io;
+use std::process::ExitCode;
 
 use anyhow::Result;
-use pontus_proto::{ClientError, Code, Verdict, escaped};
-
-/// Exit code for tests that said no.
-const FAILED: u8 = 1;
-/// Exit code for options that cannot be meant.
-const USAGE: u8 = 2;
-/// Exit code for an error that is none of the others, and for a commit of which nobody could say.
-const ERROR: u8 = 3;
-/// Exit code for a commit that is not there.
-const NO_SUCH_COMMIT: u8 = 4;
-/// Exit code for a dispatcher that is not there, or says no.
-const DISPATCHER: u8 = 5;
-/// Exit code for a bug of ours.
-const BUG: i32 = 70;
-/// Exit code for a disk that failed us.
-const DISK: u8 = 74;
-/// Exit code for a verdict that did not come in time, as of `timeout(1)`.
-const OUT_OF_TIME: u8 = 124;
+use pontus_cli::exit::{self, DISK, DISPATCHER, ERROR, FAILED, NO_SUCH_COMMIT, OUT_OF_TIME};
+use pontus_proto::{ClientError, Code, Verdict};
 
 /// How a run ended that did what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,11 +22,6 @@ pub enum Ended {
     "cannot rely on the disk: make room or repair it, then start again; nothing that was acknowledged is lost"
 )]
 pub struct DiskFailed;
-
-/// What was typed cannot be meant. Marks an error that ends the process with its own exit code.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Usage(pub String);
 
 /// There is no such commit, or it is not told which. Marks an error that ends the process with its own exit code.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +52,7 @@ pub fn code(result: Result<Ended>) -> ExitCode {
 
 /// Says one line on standard error.
 pub fn say(line: &str) {
-    // Where standard error cannot be written, the exit code still tells.
-    writeln!(io::stderr(), "dispatcher: {}", escaped(&line.replace('\n', " "))).ok();
+    exit::say("dispatcher", line);
 }
 
 fn code_of(ended: Ended) -> u8 {
@@ -88,11 +65,13 @@ fn code_of(ended: Ended) -> u8 {
 
 fn code_of_error(error: &anyhow::Error) -> u8 {
     match () {
-        () if error.is::<Usage>() => USAGE,
         () if error.is::<NoSuchCommit>() => NO_SUCH_COMMIT,
         () if error.is::<OutOfTime>() => OUT_OF_TIME,
         () if error.is::<DiskFailed>() || is_full(error) => DISK,
-        () => error.downcast_ref::<ClientError>().map_or(ERROR, code_of_answer),
+        () => match error.downcast_ref() {
+            Some(answer) => code_of_answer(answer),
+            None => exit::code_of_error(error),
+        },
     }
 }
 
@@ -122,18 +101,13 @@ pub fn is_full(error: &anyhow::Error) -> bool {
 
 /// Ends the process at a panic in a thread that everybody depends on. A panic in a session ends that session alone.
 pub fn on_bugs() {
-    let print = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        print(info);
-        if !std::thread::current().name().is_some_and(|name| name.starts_with("session")) {
-            process::exit(BUG);
-        }
-    }));
+    exit::on_bugs(|thread| thread.starts_with("session"));
 }
 
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use pontus_cli::exit::Usage;
 
     use super::*;
 

@@ -12,7 +12,6 @@ mod config;
 mod engine;
 mod exit;
 mod folder;
-mod generate;
 mod listener;
 mod look;
 mod output;
@@ -30,32 +29,23 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
+use pontus_cli::{generate, log};
 
 use crate::args::{Args, ServeArgs};
-use crate::client::Screen;
 use crate::exit::Ended;
-use crate::generate::Document;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     exit::on_bugs();
     exit::code(match (args.generate, args.command) {
-        (Some(document), _) => generate(document),
+        (Some(document), _) => generate(document, Args::command()).map(|()| Ended::Done),
         (None, Some(command)) => client::run(command),
         (None, None) => serve(args.serve),
     })
 }
 
-fn generate(document: Document) -> Result<Ended> {
-    let mut text = Vec::new();
-    generate::generate(document, Args::command(), &mut text)?;
-    Screen::new().put(&text)?;
-    Ok(Ended::Done)
-}
-
 fn serve(args: ServeArgs) -> Result<Ended> {
-    let filter = env_logger::Env::default().default_filter_or("info,rusqlite_migration=warn");
-    env_logger::Builder::from_env(filter).init();
+    log::start("info,rusqlite_migration=warn");
     serve::serve(args.try_into()?)?;
     Ok(Ended::Done)
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use pontus_cli::{Document, Server};
 use pontus_proto::limits::VERSION;
-use pontus_proto::{ProjectName, parse_address, parse_duration};
+use pontus_proto::{ProjectName, parse_duration};
 
 use crate::pattern::Pattern;
 
@@ -17,15 +18,9 @@ pub struct Args {
     #[arg(value_name = "REPO", required = true)]
     pub repos: Vec<PathBuf>,
 
-    /// Where the dispatcher listens
-    #[arg(
-        long,
-        env = "PONTUS_DISPATCHER_SERVER",
-        value_name = "HOST:PORT",
-        default_value = "localhost:8888",
-        value_parser = parse_address
-    )]
-    pub dispatcher_server: String,
+    /// Where the dispatcher is.
+    #[command(flatten)]
+    pub server: Server,
 
     /// How often to look. SIGUSR1 makes it look at once
     #[arg(long, env = "PONTUS_INTERVAL", default_value = "5s", value_parser = parse_duration)]
@@ -47,4 +42,8 @@ pub struct Args {
     /// Look once, then exit
     #[arg(long)]
     pub once: bool,
+
+    /// Print the completions of a shell, or the manual, and exit
+    #[arg(long, value_name = "WHAT", exclusive = true)]
+    pub generate: Option<Document>,
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use pontus_cli::exit::Usage;
 use pontus_exec::{Git, Stop};
 use pontus_proto::ProjectName;
 
 use crate::args::Args;
-use crate::exit::Usage;
 use crate::pattern::Pattern;
 
 /// How the observer is to run.
@@ -58,7 +58,7 @@ impl TryFrom<Args> for Config {
         Ok(Config {
             repos: args.repos.into_iter().map(|path| Repo { name: name(&path), path }).collect(),
             stop: Stop::new().context("cannot make a pipe")?,
-            dispatcher: args.dispatcher_server,
+            dispatcher: args.server.dispatcher_server,
             interval: args.interval,
             branches: args.branch,
             every_commit: args.every_commit,

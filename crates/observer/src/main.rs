@@ -9,7 +9,6 @@ mod bell;
 mod branches;
 mod config;
 mod desk;
-mod exit;
 mod look;
 mod memory;
 mod mood;
@@ -22,12 +21,25 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use pontus_cli::{exit, generate, log};
+
+use crate::args::Args;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter).init();
-    exit::on_bugs();
-    exit::code(config::Config::try_from(args).and_then(watch::watch))
+    let args = Args::parse();
+    exit::on_bugs(|_| false);
+    exit::code(
+        "observer",
+        match args.generate {
+            Some(document) => generate(document, Args::command()),
+            None => run(args),
+        },
+    )
+}
+
+fn run(args: Args) -> Result<()> {
+    log::start("info");
+    watch::watch(args.try_into()?)
 }

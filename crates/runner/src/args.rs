@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use pontus_cli::{Document, Server};
 use pontus_proto::limits::{ATTEMPT_BYTES_MAX, VERSION};
-use pontus_proto::{HostName, Label, ProjectName, parse_address, parse_duration, parse_size};
+use pontus_proto::{HostName, Label, ProjectName, parse_duration, parse_size};
 
 /// Tests commits: checks each out beside the clone, runs what git tracks in its tests/, and reports to the dispatcher. The
 /// clone's own work tree and branches are never touched.
@@ -16,15 +17,9 @@ pub struct Args {
     #[arg(value_name = "REPO", required = true)]
     pub repos: Vec<PathBuf>,
 
-    /// Where the dispatcher listens
-    #[arg(
-        long,
-        env = "PONTUS_DISPATCHER_SERVER",
-        value_name = "HOST:PORT",
-        default_value = "localhost:8888",
-        value_parser = parse_address
-    )]
-    pub dispatcher_server: String,
+    /// Where the dispatcher is.
+    #[command(flatten)]
+    pub server: Server,
 
     /// What this process is called; the dispatcher numbers its runners, NAME/1, NAME/2 [default: the host's name]
     #[arg(long, env = "PONTUS_NAME")]
@@ -63,6 +58,10 @@ pub struct Args {
     /// How much output of a commit is kept, half of it from the beginning and half from the end
     #[arg(long, env = "PONTUS_OUTPUT_LIMIT", default_value = "16MiB", value_parser = output_limit)]
     pub output_limit: u64,
+
+    /// Print the completions of a shell, or the manual, and exit
+    #[arg(long, value_name = "WHAT", exclusive = true)]
+    pub generate: Option<Document>,
 }
 
 /// A label with something before its `=`. Spaces around it are those of a list.

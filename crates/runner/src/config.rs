@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use pontus_cli::exit::Usage;
 use pontus_exec::Git;
 use pontus_proto::limits::LABELS_MAX;
 use pontus_proto::{HostName, Label, ProjectName};
 
 use crate::args::Args;
-use crate::exit::Usage;
 
 /// How the runner is to run.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl TryFrom<Args> for Config {
                 None => host_name()?,
             },
             labels: labels(args.label)?,
-            dispatcher: args.dispatcher_server,
+            dispatcher: args.server.dispatcher_server,
             slots: args.slots,
             clones,
             commits_max: args.max_commits,

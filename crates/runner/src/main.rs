@@ -14,7 +14,6 @@ mod command;
 mod config;
 mod course;
 mod delivery;
-mod exit;
 mod leave;
 mod link;
 mod regular;
@@ -30,16 +29,29 @@ mod work;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use pontus_cli::{exit, generate, log};
+
+use crate::args::Args;
 
 fn main() -> ExitCode {
     // First of all: a supervisor is this program once more, and has neither options nor a log.
     if let Some(code) = pontus_exec::supervise_if_asked() {
         return code;
     }
-    let args = args::Args::parse();
-    let filter = env_logger::Env::default().default_filter_or("info");
-    env_logger::Builder::from_env(filter).init();
-    exit::on_bugs();
-    exit::code(config::Config::try_from(args).and_then(serve::serve))
+    let args = Args::parse();
+    exit::on_bugs(|_| false);
+    exit::code(
+        "runner",
+        match args.generate {
+            Some(document) => generate(document, Args::command()),
+            None => run(args),
+        },
+    )
+}
+
+fn run(args: Args) -> Result<()> {
+    log::start("info");
+    serve::serve(args.try_into()?)
 }

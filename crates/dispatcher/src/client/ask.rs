@@ -4,9 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use pontus_proto::{
-    Client, ClientError, Code, CommitId, Reply, Request, Role, Shown, UnitReport, parse_address,
-};
+use pontus_cli::Server;
+use pontus_proto::{Client, ClientError, Code, CommitId, Reply, Request, Role, Shown, UnitReport};
 
 use crate::exit::OutOfTime;
 
@@ -15,32 +14,6 @@ const REDIAL_MIN: Duration = Duration::from_millis(100);
 
 /// The longest time between two such dials: somebody is waiting.
 const REDIAL_MAX: Duration = Duration::from_secs(2);
-
-/// Whom to ask.
-#[derive(Debug, clap::Args)]
-pub struct Server {
-    /// Where the dispatcher listens
-    #[arg(
-        long,
-        env = "PONTUS_DISPATCHER_SERVER",
-        value_name = "HOST:PORT",
-        default_value = "localhost:8888",
-        value_parser = parse_address
-    )]
-    pub dispatcher_server: String,
-}
-
-impl Server {
-    /// Dials it. It has to be there: a wrong address is to be told at once.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub fn dial(&self) -> Result<Dispatcher> {
-        let address = self.dispatcher_server.clone();
-        let client = Client::connect(&address, Role::Client)?;
-        Ok(Dispatcher { address, client, patience: None })
-    }
-}
 
 /// A dispatcher that answers.
 pub struct Dispatcher {
@@ -62,6 +35,16 @@ struct Patience {
 }
 
 impl Dispatcher {
+    /// Dials it. It has to be there: a wrong address is to be told at once.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn dial(server: &Server) -> Result<Dispatcher> {
+        let address = server.dispatcher_server.clone();
+        let client = Client::connect(&address, Role::Client)?;
+        Ok(Dispatcher { address, client, patience: None })
+    }
+
     /// From here on, a dispatcher that is lost is dialled again until `deadline`, for ever where there is none. `tell` tells
     /// the user so once.
     pub fn be_patient(&mut self, deadline: Option<Instant>, tell: impl FnOnce(&str) + 'static) {

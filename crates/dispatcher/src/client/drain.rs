@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use pontus_proto::{Request, RunnerName};
 
-use super::ask::Server;
+use super::ask::Dispatcher;
 use super::screen::Screen;
 use crate::exit::Ended;
+use pontus_cli::Server;
 
 /// Have a runner finish its commit and leave
 ///
@@ -26,8 +27,7 @@ pub struct Args {
 /// Whatever keeps us from that.
 pub fn run(args: &Args) -> Result<Ended> {
     let runner = &args.runner;
-    args.server
-        .dial()?
+    Dispatcher::dial(&args.server)?
         .have_done(&Request::Drain { runner: runner.clone() })
         .with_context(|| format!("cannot drain {runner}"))?;
     Screen::new().put(format!("{runner}: leaves after its commit\n"))?;

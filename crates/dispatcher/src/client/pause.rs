@@ -3,9 +3,10 @@
 use anyhow::Result;
 use pontus_proto::Request;
 
-use super::ask::Server;
+use super::ask::Dispatcher;
 use super::screen::Screen;
 use crate::exit::Ended;
+use pontus_cli::Server;
 
 /// Hand out no commit until resume
 ///
@@ -21,7 +22,7 @@ pub struct Args {
 /// # Errors
 /// Whatever keeps us from that.
 pub fn run(args: &Args) -> Result<Ended> {
-    args.server.dial()?.have_done(&Request::Pause {})?;
+    Dispatcher::dial(&args.server)?.have_done(&Request::Pause {})?;
     Screen::new().put("paused: nothing is handed out until resume\n")?;
     Ok(Ended::Done)
 }

@@ -3,9 +3,10 @@
 use anyhow::Result;
 use pontus_proto::Request;
 
-use super::ask::Server;
+use super::ask::Dispatcher;
 use super::screen::Screen;
 use crate::exit::Ended;
+use pontus_cli::Server;
 
 /// Hand out commits again after pause
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ pub struct Args {
 /// # Errors
 /// Whatever keeps us from that.
 pub fn run(args: &Args) -> Result<Ended> {
-    args.server.dial()?.have_done(&Request::Resume {})?;
+    Dispatcher::dial(&args.server)?.have_done(&Request::Resume {})?;
     Screen::new().put("resumed\n")?;
     Ok(Ended::Done)
 }

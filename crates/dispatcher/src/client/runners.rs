@@ -5,13 +5,14 @@ use std::time::Duration;
 use anyhow::Result;
 use pontus_proto::{ClientError, Reply, Request, RunnerLine, escaped, seconds};
 
-use super::ask::{Dispatcher, Server};
+use super::ask::Dispatcher;
 use super::json;
 use super::screen::{Paint, Screen};
 use super::status::SHORT_DIGITS;
 use super::table::{Cell, heads, plain, table};
 use crate::clock;
 use crate::exit::Ended;
+use pontus_cli::Server;
 
 /// Each runner, and what it is testing
 ///
@@ -31,7 +32,7 @@ pub struct Args {
 /// # Errors
 /// Whatever keeps us from asking or saying.
 pub fn run(args: &Args) -> Result<Ended> {
-    let runners = all(&mut args.server.dial()?)?;
+    let runners = all(&mut Dispatcher::dial(&args.server)?)?;
     let mut screen = Screen::new();
     screen.put(match args.json {
         true => json::line(&runners.iter().map(json::Runner::from).collect::<Vec<_>>()),

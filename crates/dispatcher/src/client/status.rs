@@ -4,12 +4,13 @@ use anyhow::Result;
 use pontus_proto::limits::STATUS_COMMITS_MAX;
 use pontus_proto::{ClientError, CommitLine, Reply, Request, State, Status, escaped};
 
-use super::ask::Server;
+use super::ask::Dispatcher;
 use super::json;
 use super::screen::{Paint, Screen, of_state};
 use super::table::{Cell, heads, plain, styled, table};
 use super::text;
 use crate::exit::Ended;
+use pontus_cli::Server;
 
 /// Digits of a commit's id in a table. A repository has to be huge before two begin with the same.
 pub const SHORT_DIGITS: usize = 12;
@@ -37,7 +38,7 @@ pub struct Args {
 /// Whatever keeps us from asking or saying.
 pub fn run(args: &Args) -> Result<Ended> {
     let request = Request::Status { commits: args.commits };
-    let Reply::Status(status) = args.server.dial()?.ask(&request)? else {
+    let Reply::Status(status) = Dispatcher::dial(&args.server)?.ask(&request)? else {
         return Err(ClientError::Unfitting.into());
     };
     let mut screen = Screen::new();

@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use pontus_cli::exit::Usage;
 use pontus_exec::Git;
 use pontus_proto::limits::LABELS_MAX;
 use pontus_proto::{
     BranchName, ClientError, CommitId, Label, ProjectName, Reply, Request, Submission,
 };
 
-use super::ask::Server;
+use super::ask::Dispatcher;
 use super::json;
 use super::screen::Screen;
 use super::which::resolve;
-use crate::exit::{Ended, Usage};
+use crate::exit::Ended;
+use pontus_cli::Server;
 
 /// Hand in a commit by hand
 ///
@@ -54,7 +56,7 @@ pub struct Args {
 /// Whatever keeps us from that.
 pub fn run(args: &Args) -> Result<Ended> {
     let request = Request::Submit(submission(args)?);
-    let Reply::Accepted { commit, new } = args.server.dial()?.ask(&request)? else {
+    let Reply::Accepted { commit, new } = Dispatcher::dial(&args.server)?.ask(&request)? else {
         return Err(ClientError::Unfitting.into());
     };
     Screen::new().put(match (args.json, new) {

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use pontus_cli::exit::Usage;
 use pontus_exec::Git;
 use pontus_proto::limits::PREFIX_DIGITS_MIN;
 use pontus_proto::{ClientError, Code, CommitId, CommitPrefix, Reply, Request};
 
-use super::ask::{Dispatcher, Server};
-use crate::exit::{NoSuchCommit, Usage};
+use super::ask::Dispatcher;
+use crate::exit::NoSuchCommit;
+use pontus_cli::Server;
 
 /// One commit, and whom to ask about it.
 #[derive(Debug, clap::Args)]
@@ -53,7 +55,7 @@ impl Which {
             Some(repo) => resolve(&Git::in_clone(repo), &self.commit)?.to_string().parse()?,
             None => prefix(&self.commit)?,
         };
-        let mut dispatcher = self.server.dial()?;
+        let mut dispatcher = Dispatcher::dial(&self.server)?;
         prepare(&mut dispatcher);
         let commit = find(&mut dispatcher, &prefix)?;
         Ok((dispatcher, commit))

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use anyhow::{Context, Result};
 use clap::{Command, ValueEnum};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -19,11 +20,20 @@ pub enum Document {
     Man,
 }
 
-/// Writes the document of `program`.
+/// Prints the document of `program`. Nobody who reads on is no error: `| head` is how one looks at it.
 ///
 /// # Errors
-/// What writing says.
-pub fn generate(document: Document, mut program: Command, out: &mut dyn Write) -> io::Result<()> {
+/// What standard output says.
+pub fn generate(document: Document, program: Command) -> Result<()> {
+    let mut text = Vec::new();
+    write(document, program, &mut text)?;
+    match io::stdout().write_all(&text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+fn write(document: Document, mut program: Command, out: &mut dyn Write) -> io::Result<()> {
     let shell = match document {
         Document::Bash => Shell::Bash,
         Document::Zsh => Shell::Zsh,
@@ -99,7 +109,7 @@ mod tests {
 
     fn generated(document: Document) -> String {
         let mut text = Vec::new();
-        generate(document, Trial::command(), &mut text).unwrap();
+        write(document, Trial::command(), &mut text).unwrap();
         String::from_utf8(text).unwrap()
     }
 
