@@ -7,20 +7,19 @@ mod recovery;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pontus_proto::limits::RUNNERS_MAX;
-use pontus_proto::{CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
+use pontus_proto::{Attempt, CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
 use pontus_scheduler::{Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId};
 
 pub use self::recovery::Trouble;
 use crate::clock::{Clock, wall_ms};
-use crate::exit::{self, DiskFailed};
+use crate::exit::DiskFailed;
 use crate::folder::Folder;
-use crate::publisher::Job;
+use crate::publisher::{Job, Publication};
 use crate::retention::Keep;
 use crate::store::Store;
 use crate::tide::Tide;
@@ -37,14 +36,23 @@ const DISK_CHECK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Message {
     /// A session begins, and will hear its answers here.
-    Opened(SessionId, Sender<Answer>),
+    Opened(SessionId, Sender<Word>),
     /// Something happened.
     Happened(Event, Enclosed),
     /// Somebody wants to know what the scheduler alone knows, and hears it here.
     Asked(Question, Sender<Told>),
+    /// The disk has failed somebody else.
+    Failed(anyhow::Error),
     /// The user wants the dispatcher to end.
     Stop,
 }
+
+/// What a session hears of what it asked for.
+pub type Word = Result<Answer, StartedOver>;
+
+/// The disk did not take it, and nothing came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartedOver;
 
 /// What may be asked without changing anything.
 #[derive(Debug)]
@@ -102,10 +110,8 @@ pub struct Engine {
     pub tide: Arc<Tide>,
     /// What keeps it from its work.
     pub trouble: Option<Trouble>,
-    /// The same for sessions: whether there is any.
-    pub in_trouble: Arc<AtomicBool>,
     /// Who hears answers.
-    pub mailboxes: BTreeMap<SessionId, Sender<Answer>>,
+    pub mailboxes: BTreeMap<SessionId, Sender<Word>>,
 }
 
 impl Engine {
@@ -115,19 +121,15 @@ impl Engine {
     /// Where the disk fails. Nothing of the failed batch has been acknowledged then.
     pub fn run(mut self, messages: &Receiver<Message>) -> Result<()> {
         loop {
-            let batch = self.wait(messages);
+            let mut batch = self.wait(messages);
             let stop = batch.iter().any(|message| matches!(message, Message::Stop));
+            if let Some(failure) = batch.iter_mut().find_map(take_failure) {
+                return Err(failure);
+            }
             if !self.disk_is_ready()? {
                 self.refuse(batch);
             } else if let Err(error) = self.work(batch) {
-                if !exit::is_full(&error) {
-                    return Err(error);
-                }
-                let cause = error.root_cause();
-                log::error!(
-                    "the disk takes nothing: {cause}; nothing is acknowledged until it does"
-                );
-                self.start_over(Trouble::Full)?;
+                self.give_way(error)?;
             }
             if stop {
                 return Ok(());
@@ -174,7 +176,7 @@ impl Engine {
                     // Whoever asked may have left.
                     answer.send(self.tell(question)).ok();
                 }
-                Message::Stop => {}
+                Message::Failed(_) | Message::Stop => {}
             }
         }
         // What has arrived counts before what is due: a beat that came in time is not late because we were busy.
@@ -229,13 +231,13 @@ impl Engine {
 
     /// Does what is left of one step, in its order: that a verdict is there is said when its result is.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
-        let mut job: Option<Job> = None;
+        let mut job: Option<Publication> = None;
         for effect in effects {
             match effect {
                 Effect::Publish(commit) => {
                     // Somebody may have had it queued again meanwhile: then there is nothing to publish yet.
                     let facts = self.store.facts(commit).context(DiskFailed)?;
-                    let next = facts.map(|facts| Job { facts, answers: Vec::new() });
+                    let next = facts.map(|facts| Publication { facts, answers: Vec::new() });
                     self.publish(std::mem::replace(&mut job, next));
                 }
                 Effect::Say(
@@ -244,7 +246,10 @@ impl Engine {
                 ) => {
                     self.say(session, answer, job.as_mut());
                 }
-                Effect::Say(session, answer) => self.say(session, answer, None),
+                Effect::Say(session, answer) => {
+                    self.forget_earlier(&answer);
+                    self.say(session, answer, None);
+                }
                 Effect::Remember(_) => unreachable!("remembered in step_one"),
             }
         }
@@ -252,18 +257,39 @@ impl Engine {
         Ok(())
     }
 
-    fn say(&self, session: SessionId, answer: Answer, after: Option<&mut Job>) {
+    fn say(&self, session: SessionId, answer: Answer, after: Option<&mut Publication>) {
         let Some(mailbox) = self.mailboxes.get(&session) else { return };
         match after {
             Some(job) => job.answers.push((mailbox.clone(), answer)),
             // A session that ended meanwhile says so itself.
-            None => drop(mailbox.send(answer)),
+            None => drop(mailbox.send(Ok(answer))),
         }
     }
 
-    fn publish(&self, job: Option<Job>) {
-        let Some(job) = job else { return };
-        self.publisher.send(job).expect("the publisher lives until the engine drops its end");
+    fn publish(&self, publication: Option<Publication>) {
+        publication.into_iter().for_each(|publication| self.have_done(Job::Publish(publication)));
+    }
+
+    /// Where an attempt begins, nobody wants to know any more what the one before has printed. So there is never more than one
+    /// for each commit, however often it loses its runner.
+    fn forget_earlier(&self, answer: &Answer) {
+        if let Answer::Assigned { commit, attempt: Attempt(attempt @ 2..), .. } = *answer {
+            self.have_done(Job::Forget(commit, Attempt(attempt - 1)));
+        }
+    }
+
+    fn have_done(&self, job: Job) {
+        // A publisher that has ended has told us why: that is on its way to us.
+        self.publisher.send(job).ok();
+    }
+}
+
+/// What another thread says of the disk.
+fn take_failure(message: &mut Message) -> Option<anyhow::Error> {
+    let is_failure = matches!(message, Message::Failed(_));
+    match is_failure.then(|| std::mem::replace(message, Message::Stop))? {
+        Message::Failed(error) => Some(error),
+        _ => None,
     }
 }
 

@@ -89,14 +89,18 @@ fn code_of_answer(error: &ClientError) -> u8 {
 
 /// Whether the disk has no room, which may change.
 pub fn is_full(error: &anyhow::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         let sql =
             cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-        matches!(io, Some(StorageFull | QuotaExceeded | ReadOnlyFilesystem))
-            || sql == Some(rusqlite::ErrorCode::DiskFull)
+        io.is_some_and(is_full_kind) || sql == Some(rusqlite::ErrorCode::DiskFull)
     })
+}
+
+/// The same of what the file system says.
+pub fn is_full_kind(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | ReadOnlyFilesystem)
 }
 
 /// Ends the process at a panic in a thread that everybody depends on. A panic in a session ends that session alone.

@@ -17,6 +17,9 @@ pub struct Held {
     holder: String,
 }
 
+/// How the names of files in the hidden folder end that have not got their own yet.
+pub const UNFINISHED: &str = "new";
+
 /// The paths in a results folder that this process has locked.
 #[derive(Debug)]
 pub struct Folder {
@@ -45,6 +48,11 @@ impl Folder {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn remake(&self) -> Result<()> {
+        // Whoever moved the folder above it away does not want that back.
+        if !self.results.exists() {
+            let folder = self.results.display();
+            fs::create_dir(&self.results).with_context(|| format!("cannot make {folder}"))?;
+        }
         let lock = make(&self.results)?;
         // Nobody can have panicked in the middle of an assignment.
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
@@ -59,17 +67,30 @@ impl Folder {
         matches!((held, there), (Ok(held), Ok(there)) if identity(&held) == identity(&there))
     }
 
-    /// Whether the disk takes something again. What it took is given back.
-    pub fn has_room(&self) -> bool {
-        let path = self.hidden().join("room");
-        let write = || -> io::Result<()> {
+    /// Asks the disk whether it takes something. What it took is given back.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn try_room(&self) -> io::Result<()> {
+        let path = self.hidden().join(format!("room.{UNFINISHED}"));
+        let write = || {
             let mut file = File::create(&path)?;
             file.write_all(&vec![0; ROOM_BYTES])?;
             file.sync_all()
         };
-        let has_room = write().is_ok();
+        let taken = write();
         fs::remove_file(&path).ok();
-        has_room
+        taken
+    }
+
+    /// Removes what was left half written when a dispatcher was killed.
+    pub fn remove_unfinished(&self) {
+        let entries = fs::read_dir(self.hidden()).into_iter().flatten().flatten();
+        let is_unfinished = |path: &PathBuf| path.extension().is_some_and(|end| end == UNFINISHED);
+        for path in entries.map(|entry| entry.path()).filter(is_unfinished) {
+            // What cannot be removed now is found at the next start.
+            fs::remove_file(path).ok();
+        }
     }
 
     /// The folder that users look into.
@@ -89,7 +110,7 @@ impl Folder {
 
     /// Where a result is written before it gets its name.
     pub fn unfinished(&self, commit: CommitId) -> PathBuf {
-        self.hidden().join(format!("{commit}.new"))
+        self.hidden().join(format!("{commit}.{UNFINISHED}"))
     }
 
     /// What an attempt has printed so far.

@@ -14,7 +14,12 @@ use crate::engine::{Message, Question, Told};
 use crate::results;
 use crate::session::Shared;
 use crate::store::{Reader, Standing};
-use crate::translate::refusal;
+use crate::translate::{self, refusal};
+
+/// The engine does not answer any more.
+#[derive(Debug, thiserror::Error)]
+#[error("the dispatcher is leaving")]
+struct Leaving;
 
 /// What one session looks with.
 #[derive(Debug)]
@@ -51,7 +56,12 @@ impl<'a> Look<'a> {
             }
             _ => return None,
         };
-        Some(answer.unwrap_or_else(|error| refusal(Code::StorageFull, format!("{error:#}"))))
+        Some(answer.unwrap_or_else(|error| {
+            if error.is::<Leaving>() {
+                return translate::leaving();
+            }
+            refusal(Code::StorageFull, format!("{error:#}"))
+        }))
     }
 
     /// How things are with a commit that is waited for.
@@ -154,11 +164,14 @@ impl<'a> Look<'a> {
 
     fn ask(&self, question: Question) -> Result<Told> {
         let (answer, told) = channel();
-        self.engine.send(Message::Asked(question, answer)).context("the dispatcher is leaving")?;
-        told.recv().context("the dispatcher is leaving")
+        self.engine.send(Message::Asked(question, answer)).map_err(|_| Leaving)?;
+        told.recv().map_err(|_| Leaving.into())
     }
 
     fn reader(&mut self) -> Result<&Reader> {
+        if let Some(reader) = &mut self.reader {
+            reader.follow();
+        }
         match &mut self.reader {
             Some(reader) => Ok(reader),
             reader => Ok(reader.insert(Reader::open(&self.shared.folder.database())?)),

@@ -14,6 +14,7 @@ mod exit;
 mod folder;
 mod listener;
 mod look;
+mod manager;
 mod output;
 mod publisher;
 mod repair;

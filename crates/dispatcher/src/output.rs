@@ -1,15 +1,16 @@
 //! What one attempt prints, as a file that grows. Sessions write it; it never goes through the engine.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use pontus_proto::limits::ATTEMPT_BYTES_MAX;
 
 /// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody.
 #[derive(Debug)]
 pub struct Output {
+    path: PathBuf,
     file: File,
     bytes: u64,
 }
@@ -20,10 +21,32 @@ impl Output {
     /// # Errors
     /// What the file system says.
     pub fn open(path: &Path) -> io::Result<Output> {
-        let file =
-            File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let open =
+            || File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = match (open(), path.parent()) {
+            // Somebody has removed the folder of all output. What that lies in is not for us to mend.
+            (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir(folder).ok();
+                open()?
+            }
+            (opened, _) => opened?,
+        };
         let bytes = file.metadata()?.len();
-        Ok(Output { file, bytes })
+        Ok(Output { path: path.to_owned(), file, bytes })
+    }
+
+    /// Begins anew where somebody has removed the file: what is written to it now would be gone with us. Says whether it did.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn follow(&mut self) -> io::Result<bool> {
+        let (held, there) = (self.file.metadata()?, fs::metadata(&self.path));
+        let is_there =
+            there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()));
+        if !is_there {
+            *self = Output::open(&self.path)?;
+        }
+        Ok(!is_there)
     }
 
     /// How much is there.
@@ -69,6 +92,22 @@ mod tests {
         assert_eq!(output.bytes(), 8);
         assert_eq!(fs::read(&path).unwrap(), b"one two ");
         assert_eq!(Output::open(&path).unwrap().bytes(), 8);
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outputs/output");
+        let mut output = Output::open(&path).unwrap();
+        output.put(0, b"one").unwrap();
+        assert!(!output.follow().unwrap());
+        fs::remove_dir_all(folder.path().join("outputs")).unwrap();
+        assert!(output.follow().unwrap());
+        assert_eq!(output.bytes(), 0);
+        output.put(0, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        fs::remove_dir_all(folder.path()).unwrap();
+        assert_eq!(output.follow().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -1,115 +1,245 @@
-//! The thread that publishes results, many at a time, so that no verdict waits behind another's disk.
+//! The thread that publishes results, many at a time, so that no verdict waits behind another's disk. It is also the one
+//! that removes what is kept no longer.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use log::{debug, error, info, warn};
-use pontus_proto::CommitId;
+use pontus_proto::{Attempt, CommitId};
 use pontus_scheduler::Answer;
 
 use crate::clock::wall_ms;
+use crate::engine::Word;
+use crate::exit::{self, DiskFailed};
 use crate::folder::Folder;
-use crate::results::{self, Facts};
+use crate::results::{self, Facts, NotPublished};
 use crate::retention::Retention;
+use crate::store::Reader;
 
-/// How long to wait before a result that could not be written is tried again.
+/// How long to wait before results that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Jobs that are done together, with one sync of the folder. More would only make the first of them wait.
+const BATCH_MAX: usize = 256;
+
+/// Results that are made up for between two batches: whoever waits for an answer does not wait for more of them.
+const SLICE_MAX: usize = 32;
+
+/// What the publisher is to do.
+#[derive(Debug)]
+pub enum Job {
+    /// A verdict is there.
+    Publish(Publication),
+    /// These have a verdict, and perhaps no result that says so.
+    Repair(Vec<CommitId>),
+    /// Nobody wants to know any more what this attempt has printed: the commit has another.
+    Forget(CommitId, Attempt),
+}
 
 /// A result to publish, and what may be said once it is there.
 #[derive(Debug)]
-pub struct Job {
+pub struct Publication {
     /// What the result says.
     pub facts: Facts,
     /// Who waits for it.
-    pub answers: Vec<(Sender<Answer>, Answer)>,
+    pub answers: Vec<(Sender<Word>, Answer)>,
 }
 
-/// Publishes until nobody can send jobs any more.
-///
-/// A result that cannot be written keeps nobody waiting: its verdict is on the disk already and its output is made so, the
-/// answers are given, and the file is tried again until it is there, or else at the next start.
-pub fn run(folder: &Folder, jobs: &Receiver<Job>, mut retention: Retention) {
-    let mut failed: Vec<Facts> = Vec::new();
-    loop {
-        let first = match next(jobs, patience(&failed, &retention)) {
-            Ok(job) => Some(job),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let arrived: Vec<Job> = first.into_iter().chain(jobs.try_iter()).collect();
-        let (mut facts, answers): (Vec<_>, Vec<_>) =
-            arrived.into_iter().map(|job| (job.facts, job.answers)).unzip();
-        facts.iter().for_each(|facts| retention.add(facts.commit, facts.decided_ms));
-        for commit in expired(&mut retention) {
-            forget(folder, commit);
-            facts.retain(|facts| facts.commit != commit);
-            failed.retain(|facts| facts.commit != commit);
-        }
-        let again = publish_all(folder, std::mem::take(&mut failed), false);
-        failed = publish_all(folder, facts, true);
-        failed.extend(again);
-        for (mailbox, answer) in answers.into_iter().flatten() {
-            // A session that ended meanwhile has nobody to tell.
-            mailbox.send(answer).ok();
-        }
+/// What the thread works with.
+#[derive(Debug)]
+pub struct Publisher {
+    folder: Arc<Folder>,
+    retention: Retention,
+    /// Results that are still to be written. What they say is read when their turn comes: it may be another verdict by then.
+    pending: VecDeque<CommitId>,
+    /// When the pending ones are next tried, after none of them could be written.
+    rests_until: Option<Instant>,
+    /// Opened by the first pending one.
+    reader: Option<Reader>,
+}
+
+impl Publisher {
+    /// A publisher that has done nothing yet.
+    pub fn new(folder: Arc<Folder>, retention: Retention) -> Publisher {
+        let pending = VecDeque::new();
+        Publisher { folder, retention, pending, rests_until: None, reader: None }
     }
-}
 
-/// How long the next job may let itself be waited for.
-fn patience(failed: &[Facts], retention: &Retention) -> Option<Duration> {
-    let retry = (!failed.is_empty()).then_some(RETRY);
-    retry.into_iter().chain(retention.next_in(wall_ms())).min()
-}
-
-fn next(jobs: &Receiver<Job>, patience: Option<Duration>) -> Result<Job, RecvTimeoutError> {
-    match patience {
-        Some(patience) => jobs.recv_timeout(patience),
-        None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    }
-}
-
-fn expired(retention: &mut Retention) -> Vec<CommitId> {
-    let now_ms = wall_ms();
-    std::iter::from_fn(|| retention.take_expired(now_ms)).collect()
-}
-
-/// Removes a result that is kept no longer.
-fn forget(folder: &Folder, commit: CommitId) {
-    match fs::remove_file(folder.result(commit)) {
-        Ok(()) => debug!("{commit}: its result is kept no longer"),
-        // It was not written yet, or somebody else removed it.
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => warn!("cannot remove {}: {error}", folder.result(commit).display()),
-    }
-}
-
-/// Publishes all of them with one sync of the folder. Returns those that could not be; `say` whether to log why.
-fn publish_all(folder: &Folder, all: Vec<Facts>, say: bool) -> Vec<Facts> {
-    let is_published = |facts: &Facts| match results::publish(folder, facts) {
-        Ok(()) => true,
-        Err(error) => {
-            if say {
-                let path = folder.result(facts.commit);
-                error!("cannot write {}: {error}; trying until it can be", path.display());
-                results::sync_output(folder, facts);
+    /// Publishes until nobody can send jobs any more.
+    ///
+    /// A result that cannot be written keeps nobody waiting: its verdict is on the disk already and its output is made so, the
+    /// answers are given, and the file is tried again until it is there, or else at the next start.
+    ///
+    /// # Errors
+    /// Where the disk cannot say whether it has what was written.
+    pub fn run(mut self, jobs: &Receiver<Job>) -> Result<()> {
+        loop {
+            let first = match self.next(jobs) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            self.work(first.into_iter().chain(jobs.try_iter()).take(BATCH_MAX))?;
+            if self.rests_until.is_none_or(|until| until <= Instant::now()) {
+                self.catch_up()?;
             }
-            false
         }
-    };
-    let (published, failed): (Vec<_>, Vec<_>) = all.into_iter().partition(is_published);
-    if published.is_empty() {
-        return failed;
     }
-    if let Err(error) = results::settle(folder) {
-        error!("cannot sync {}: {error}", folder.results().display());
-        // Their output is still there, so they can be published again.
-        return published.into_iter().chain(failed).collect();
+
+    fn next(&self, jobs: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
+        match self.patience() {
+            Some(patience) => jobs.recv_timeout(patience),
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
     }
-    for facts in &published {
-        results::forget_output(folder, facts);
-        info!("{}: verdict {}", facts.commit, facts.verdict.word());
+
+    /// How long the next job may let itself be waited for.
+    fn patience(&self) -> Option<Duration> {
+        let rest = self.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
+        let retry = (!self.pending.is_empty()).then_some(rest.unwrap_or(Duration::ZERO));
+        retry.into_iter().chain(self.retention.next_in(wall_ms())).min()
     }
-    failed
+
+    fn work(&mut self, jobs: impl Iterator<Item = Job>) -> Result<()> {
+        let (mut all, mut answers, mut outlived) = (Vec::new(), Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Publish(publication) => {
+                    self.retention.add(publication.facts.commit, publication.facts.decided_ms);
+                    all.push(publication.facts);
+                    answers.extend(publication.answers);
+                }
+                Job::Repair(commits) => self.pending.extend(commits),
+                Job::Forget(commit, attempt) => outlived.push((commit, attempt)),
+            }
+        }
+        self.expire();
+        let failed = self.publish(all, true)?;
+        self.pending.extend(failed);
+        for (mailbox, answer) in answers {
+            // A session that ended meanwhile has nobody to tell.
+            mailbox.send(Ok(answer)).ok();
+        }
+        for (commit, attempt) in outlived {
+            // It may have printed nothing. What cannot be removed now is found at the next start.
+            fs::remove_file(self.folder.output(commit, attempt)).ok();
+        }
+        Ok(())
+    }
+
+    /// Writes some of the pending results.
+    fn catch_up(&mut self) -> Result<()> {
+        let slice: Vec<_> = self.pending.drain(..self.pending.len().min(SLICE_MAX)).collect();
+        let (mut missing, mut failed) = (Vec::new(), Vec::new());
+        for commit in &slice {
+            match self.missing(*commit) {
+                Ok(facts) => missing.extend(facts),
+                Err(error) => {
+                    debug!("cannot publish yet: {error:#}");
+                    failed.push(*commit);
+                }
+            }
+        }
+        failed.extend(self.publish(missing, false)?);
+        let none_was = !slice.is_empty() && failed.len() == slice.len();
+        self.rests_until = none_was.then(|| Instant::now() + RETRY);
+        self.pending.extend(failed);
+        Ok(())
+    }
+
+    /// What the result of a commit is to say; none where there is one that says so, or where there is no verdict any more.
+    fn missing(&mut self, commit: CommitId) -> Result<Option<Facts>> {
+        let Some(facts) = self.reader()?.facts(commit)? else { return Ok(None) };
+        let is_there = results::is_of(&self.folder, &facts);
+        if is_there {
+            results::forget_output(&self.folder, &facts);
+        }
+        Ok((!is_there).then_some(facts))
+    }
+
+    fn reader(&mut self) -> Result<&Reader> {
+        if let Some(reader) = &mut self.reader {
+            reader.follow();
+        }
+        match &mut self.reader {
+            Some(reader) => Ok(reader),
+            reader => Ok(reader.insert(Reader::open(&self.folder.database())?)),
+        }
+    }
+
+    /// Removes the results that are kept no longer.
+    fn expire(&mut self) {
+        let now_ms = wall_ms();
+        while let Some(commit) = self.retention.take_expired(now_ms) {
+            let path = self.folder.result(commit);
+            match fs::remove_file(&path) {
+                Ok(()) => debug!("{commit}: its result is kept no longer"),
+                // It was not written yet, or somebody else removed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => warn!("cannot remove {}: {error}", path.display()),
+            }
+        }
+    }
+
+    /// Publishes all of them with one sync of the folder. Returns those that could not be; `say` whether to log why.
+    fn publish(&self, all: Vec<Facts>, say: bool) -> Result<Vec<CommitId>> {
+        let (mut published, mut failed) = (Vec::new(), Vec::new());
+        for facts in all {
+            let path = self.folder.result(facts.commit);
+            match self.publish_one(&facts) {
+                Ok(()) => published.push(facts),
+                Err(NotPublished::Unsynced(error)) => return Err(unsynced(error, &path)),
+                Err(NotPublished::Refused(error)) => {
+                    failed.push(facts.commit);
+                    if say {
+                        error!("cannot write {}: {error}; trying until it can be", path.display());
+                        // The answer is about to be given, and the runner then forgets its own.
+                        results::sync_output(&self.folder, &facts)
+                            .or_else(|error| wait_or_fail(error, &path))?;
+                    }
+                }
+            }
+        }
+        if published.is_empty() {
+            return Ok(failed);
+        }
+        if let Err(error) = results::settle(&self.folder) {
+            wait_or_fail(error, self.folder.results())?;
+            // Their output is still there, so they can be published again.
+            failed.extend(published.into_iter().map(|facts| facts.commit));
+            return Ok(failed);
+        }
+        for facts in &published {
+            results::forget_output(&self.folder, facts);
+            info!("{}: verdict {}", facts.commit, facts.verdict.word());
+        }
+        Ok(failed)
+    }
+
+    fn publish_one(&self, facts: &Facts) -> Result<(), NotPublished> {
+        // A result that is kept no longer is not even begun.
+        if self.retention.keeps(facts.commit) {
+            results::publish(&self.folder, facts)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The folder is full or gone, which may pass; or else the disk has failed.
+fn wait_or_fail(error: std::io::Error, path: &std::path::Path) -> Result<()> {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied => Ok(()),
+        kind if exit::is_full_kind(kind) => Ok(()),
+        _ => Err(unsynced(error, path)),
+    }
+}
+
+fn unsynced(error: std::io::Error, path: &std::path::Path) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!("cannot sync {}", path.display())).context(DiskFailed)
 }

@@ -1,8 +1,7 @@
 //! Brings the results folder to what the database says: at the start, and after somebody has removed it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result};
 use pontus_proto::{Attempt, CommitId};
@@ -10,66 +9,60 @@ use pontus_scheduler::{Stored, StoredState};
 
 use crate::clock::wall_ms;
 use crate::folder::Folder;
-use crate::publisher::Job;
-use crate::results;
 use crate::retention::{Keep, Retention};
 use crate::store::Store;
 
-/// A verdict without its file gets it, and output that belongs to nothing any more is removed. A file that is there is
-/// whole, so it is never written again, unless it is that of a verdict before a retry. Those that `keep` does not keep go.
+/// What is known of the results by then.
+#[derive(Debug)]
+pub struct Repaired {
+    /// The commits that have a verdict and perhaps no result that says so. A file that is there is whole, but may be of a
+    /// verdict before a retry.
+    pub missing: Vec<CommitId>,
+    /// Those that are kept.
+    pub retention: Retention,
+}
+
+/// Removes what belongs to nothing any more: results that `keep` does not keep, output, and what was left half written.
 ///
 /// # Errors
 /// Where the folder or the database cannot be read.
-pub fn repair(
-    folder: &Folder,
-    store: &Store,
-    stored: &[Stored],
-    keep: Keep,
-    publisher: &Sender<Job>,
-) -> Result<()> {
+pub fn repair(folder: &Folder, store: &Store, stored: &[Stored], keep: Keep) -> Result<Repaired> {
     let results = results_there(folder)?;
-    let expired = expired(store, keep)?;
+    let (mut retention, now_ms) = (retention(store, keep)?, wall_ms());
+    let expired: BTreeSet<_> = std::iter::from_fn(|| retention.take_expired(now_ms)).collect();
     for commit in results.intersection(&expired) {
         fs::remove_file(folder.result(*commit)).ok();
     }
-    let mut wanted = BTreeSet::new();
-    for commit in stored {
-        match commit.state {
-            StoredState::Done { .. } if expired.contains(&commit.commit) => {}
-            StoredState::Done { .. } => {
-                let is_there = results.contains(&commit.commit);
-                if is_there && !commit.is_retried {
-                    continue;
-                }
-                let Some(facts) = store.facts(commit.commit)? else { continue };
-                if is_there && results::is_of(folder, &facts) {
-                    continue;
-                }
-                wanted.insert((commit.commit, facts.attempt));
-                let job = Job { facts, answers: Vec::new() };
-                publisher.send(job).expect("the publisher lives until the engine drops its end");
-            }
-            StoredState::Running { .. } => {
-                wanted.insert((commit.commit, Attempt(commit.attempts)));
-            }
-            StoredState::Queued => {}
-        }
+    let is_done = |commit: &&Stored| matches!(commit.state, StoredState::Done { .. });
+    let may_miss = |commit: &&Stored| commit.is_retried || !results.contains(&commit.commit);
+    let kept = stored.iter().filter(is_done).filter(|commit| !expired.contains(&commit.commit));
+    let missing: Vec<_> = kept.filter(may_miss).map(|commit| commit.commit).collect();
+    remove_output(folder, stored, &missing)?;
+    folder.remove_unfinished();
+    Ok(Repaired { missing, retention })
+}
+
+fn retention(store: &Store, keep: Keep) -> Result<Retention> {
+    let keeps_all = keep == Keep::default();
+    Ok(Retention::of(keep, if keeps_all { Vec::new() } else { store.decided()? }))
+}
+
+/// Removes all output but that of running attempts, and what is to go into the `missing` results.
+fn remove_output(folder: &Folder, stored: &[Stored], missing: &[CommitId]) -> Result<()> {
+    let outputs = outputs_there(folder)?;
+    if outputs.is_empty() {
+        return Ok(());
     }
-    for (commit, attempt) in outputs_there(folder)? {
-        if !wanted.contains(&(commit, attempt)) {
+    let is_running = |commit: &&Stored| matches!(commit.state, StoredState::Running { .. });
+    let attempt = |commit: &Stored| (commit.commit, Attempt(commit.attempts));
+    let running: BTreeMap<_, _> = stored.iter().filter(is_running).map(attempt).collect();
+    let missing: BTreeSet<_> = missing.iter().collect();
+    for (commit, attempt) in outputs {
+        if running.get(&commit) != Some(&attempt) && !missing.contains(&commit) {
             fs::remove_file(folder.output(commit, attempt)).ok();
         }
     }
     Ok(())
-}
-
-/// The commits whose results are kept no longer.
-fn expired(store: &Store, keep: Keep) -> Result<BTreeSet<CommitId>> {
-    if keep == Keep::default() {
-        return Ok(BTreeSet::new());
-    }
-    let (mut retention, now_ms) = (Retention::of(keep, store.decided()?), wall_ms());
-    Ok(std::iter::from_fn(|| retention.take_expired(now_ms)).collect())
 }
 
 fn results_there(folder: &Folder) -> Result<BTreeSet<CommitId>> {

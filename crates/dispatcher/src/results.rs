@@ -11,6 +11,7 @@ use pontus_proto::{
 };
 
 use crate::clock;
+use crate::exit;
 use crate::folder::Folder;
 
 /// The longest header: the longest names, and as many skipped commits as may be named.
@@ -52,18 +53,38 @@ pub struct Facts {
     pub decided_ms: i64,
 }
 
+/// Why there is no result. Nothing is half there.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPublished {
+    /// It was not taken, which may pass.
+    #[error(transparent)]
+    Refused(#[from] io::Error),
+    /// It was taken, and cannot be relied on: nor can the disk.
+    #[error(transparent)]
+    Unsynced(io::Error),
+}
+
 /// Writes the result file, durably, and gives it its name. Whatever had that name before, a planted link included, is
 /// replaced. The name itself is durable after [`settle`].
 ///
 /// # Errors
-/// What the file system says. Nothing is half there then.
-pub fn publish(folder: &Folder, facts: &Facts) -> io::Result<()> {
+/// See [`NotPublished`].
+pub fn publish(folder: &Folder, facts: &Facts) -> Result<(), NotPublished> {
     let unfinished = folder.unfinished(facts.commit);
     let mut file = File::create(&unfinished)?;
     let mut output = open_output(folder, facts)?;
-    compose(facts, output.as_mut(), &mut file)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, folder.result(facts.commit))
+    let composed = compose(facts, output.as_mut(), &mut file);
+    if composed.is_err() {
+        // What little room there is, others need.
+        fs::remove_file(&unfinished).ok();
+    }
+    composed?;
+    match file.sync_all() {
+        Ok(()) => Ok(fs::rename(&unfinished, folder.result(facts.commit))?),
+        // Some file systems only find out now that there is no room.
+        Err(error) if exit::is_full_kind(error.kind()) => Err(NotPublished::Refused(error)),
+        Err(error) => Err(NotPublished::Unsynced(error)),
+    }
 }
 
 /// Whether the result that is there says what `facts` say.
@@ -89,12 +110,11 @@ pub fn settle(folder: &Folder) -> io::Result<()> {
 }
 
 /// Makes the output durable of a result that could not be published.
-pub fn sync_output(folder: &Folder, facts: &Facts) {
-    if let Ok(Some(output)) = open_output(folder, facts)
-        && let Err(error) = output.sync_all()
-    {
-        log::error!("cannot sync the output of {}: {error}", facts.commit);
-    }
+///
+/// # Errors
+/// What the file system says.
+pub fn sync_output(folder: &Folder, facts: &Facts) -> io::Result<()> {
+    open_output(folder, facts)?.map_or(Ok(()), |output| output.sync_all())
 }
 
 /// Removes what the attempts of a published commit printed: it is in the result, or belongs to an attempt that was lost.

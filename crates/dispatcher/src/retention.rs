@@ -41,6 +41,11 @@ impl Retention {
         self.by_time.insert((decided_ms, commit));
     }
 
+    /// Whether the result of a commit's newest verdict is still kept.
+    pub fn keeps(&self, commit: CommitId) -> bool {
+        self.keep == Keep::default() || self.times.contains_key(&commit)
+    }
+
     /// One that is kept no longer; ask until there is none.
     pub fn take_expired(&mut self, now_ms: i64) -> Option<CommitId> {
         let (decided_ms, commit) = *self.by_time.first()?;
@@ -81,6 +86,7 @@ mod tests {
         }
         // A retry decided it anew.
         retention.add(commit(1), 5_000);
+        assert!((1..=4).all(|number| retention.keeps(commit(number))));
         std::iter::from_fn(|| retention.take_expired(now_ms)).collect()
     }
 
@@ -95,6 +101,9 @@ mod tests {
         assert_eq!(expired(keep(4), 0), []);
         assert_eq!(expired(keep(2), 0), [commit(2), commit(3)]);
         assert_eq!(expired(keep(0), 0).len(), 4);
+        let mut retention = Retention::of(keep(1), [(commit(1), 1_000), (commit(2), 2_000)]);
+        assert_eq!(retention.take_expired(0), Some(commit(1)));
+        assert_eq!([1, 2].map(|number| retention.keeps(commit(number))), [false, true]);
     }
 
     #[test]

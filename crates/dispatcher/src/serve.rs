@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use log::info;
-use pontus_scheduler::Scheduler;
+use pontus_scheduler::{Scheduler, Stored};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -19,11 +18,12 @@ use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, Message};
+use crate::exit::{self, DiskFailed};
 use crate::folder::Folder;
 use crate::listener;
-use crate::publisher;
-use crate::repair;
-use crate::retention::Retention;
+use crate::manager;
+use crate::publisher::{Job, Publisher};
+use crate::repair::{self, Repaired};
 use crate::session::Shared;
 use crate::store::Store;
 use crate::tide::Tide;
@@ -38,25 +38,20 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 pub fn serve(config: Config) -> Result<()> {
     let folder = Arc::new(Folder::open(&config.results_dir)?);
     let listener = listener::bind(&config.addresses)?;
-    let store = Store::open(&folder.database())?;
-    let stored = store.stored()?;
+    let (store, stored) = remembered(&folder)?;
     let (events, messages) = channel();
     stop_on_signals(events.clone())?;
 
-    let retention = Retention::of(config.keep, store.decided()?);
+    let Repaired { missing, retention } = repair::repair(&folder, &store, &stored, config.keep)?;
     let (publisher, jobs) = channel();
-    let publishing = thread::Builder::new().name("publisher".to_owned()).spawn({
-        let folder = Arc::clone(&folder);
-        move || publisher::run(&folder, &jobs, retention)
-    })?;
-    repair::repair(&folder, &store, &stored, config.keep, &publisher)?;
+    let publishing = publish(Publisher::new(Arc::clone(&folder), retention), jobs, events.clone())?;
+    publisher.send(Job::Repair(missing)).ok();
 
     let clock = Clock::new();
     let paused = store.is_paused()?;
     let scheduler = Scheduler::restore(config.scheduler, stored, paused, clock.now());
     let tide = Arc::new(Tide::default());
     let mailboxes = BTreeMap::new();
-    let in_trouble = Arc::new(AtomicBool::new(false));
     let engine = Engine {
         config: config.scheduler,
         keep: config.keep,
@@ -67,7 +62,6 @@ pub fn serve(config: Config) -> Result<()> {
         publisher,
         tide: Arc::clone(&tide),
         trouble: None,
-        in_trouble: Arc::clone(&in_trouble),
         mailboxes,
     };
 
@@ -77,7 +71,6 @@ pub fn serve(config: Config) -> Result<()> {
         gate: Arc::clone(&gate),
         tide: Arc::clone(&tide),
         board: Board::default(),
-        in_trouble,
         lease_ms: config.scheduler.lease_ms,
         attempt_timeout_ms: config.attempt_timeout_ms,
     });
@@ -86,14 +79,42 @@ pub fn serve(config: Config) -> Result<()> {
         listener::run(&listener, config.connections_max, &events, &shared);
     })?;
     announce(address);
+    manager::tell(manager::READY);
 
     let ended = engine.run(&messages);
+    manager::tell(manager::STOPPING);
     // Whoever waits for an answer now hears that we are leaving.
     drop(messages);
     tide.close();
     publishing.join().expect("a panic there ends the process");
     gate.wait_until_empty(LAST_ANSWERS);
     ended
+}
+
+/// The database, and what it knows of commits.
+fn remembered(folder: &Folder) -> Result<(Store, Vec<Stored>)> {
+    let path = folder.database();
+    let read = || -> Result<_> {
+        let store = Store::open(&path)?;
+        let stored = store.stored();
+        Ok((store, stored.with_context(|| format!("cannot use {}", path.display()))?))
+    };
+    // A full disk has many ways to show itself here.
+    let is_full = || folder.try_room().is_err_and(|error| exit::is_full_kind(error.kind()));
+    read().map_err(|error| if is_full() { error.context(DiskFailed) } else { error })
+}
+
+/// Has results published on a thread of their own. Where the disk fails it, the engine hears so.
+fn publish(
+    publisher: Publisher,
+    jobs: Receiver<Job>,
+    events: Sender<Message>,
+) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("publisher".to_owned()).spawn(move || {
+        if let Err(failure) = publisher.run(&jobs) {
+            events.send(Message::Failed(failure)).ok();
+        }
+    })
 }
 
 /// The one line on standard output. It is no reason to end if nobody reads it any more.

@@ -1,8 +1,7 @@
 //! One connection: a line in, an event to the engine, its answer out. A thread each, so everything is in order.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use pontus_proto::{
 use pontus_scheduler::{Answer, Event, SessionId};
 
 use crate::board::Board;
-use crate::engine::{Enclosed, Message};
+use crate::engine::{Enclosed, Message, StartedOver, Word};
 use crate::folder::Folder;
 use crate::look::Look;
 use crate::output::Output;
@@ -39,8 +38,6 @@ pub struct Shared {
     pub tide: Arc<Tide>,
     /// How far the running tests have come.
     pub board: Board,
-    /// Whether the engine can do nothing for want of a disk.
-    pub in_trouble: Arc<AtomicBool>,
     /// How long a lease is, in milliseconds.
     pub lease_ms: u64,
     /// How long an attempt may take, in milliseconds.
@@ -53,7 +50,7 @@ struct Session<'a> {
     role: Role,
     connection: Connection,
     engine: Sender<Message>,
-    answers: Receiver<Answer>,
+    answers: Receiver<Word>,
     shared: &'a Shared,
     /// The attempt that the scheduler last said is this session's, and its output.
     held: Option<Held<'a>>,
@@ -175,8 +172,8 @@ impl<'a> Session<'a> {
             Err(reply) => return (reply, Then::GoOn),
         };
         match self.ask(event, enclosed) {
-            Some(answer) => self.heard(answer, subject),
-            None => (self.no_answer(), Then::End),
+            Ok(answer) => self.heard(answer, subject),
+            Err(reply) => (reply, Then::End),
         }
     }
 
@@ -194,19 +191,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is said where the engine says nothing.
-    fn no_answer(&self) -> Reply {
-        if self.shared.in_trouble.load(Ordering::Relaxed) {
-            refusal(Code::StorageFull, "the dispatcher's disk takes nothing; try again later")
-        } else {
-            refusal(Code::Stopping, "the dispatcher is leaving")
+    /// Asks the engine. Where there is no answer, returns what is to be said instead.
+    fn ask(&self, event: Event, enclosed: Enclosed) -> Result<Answer, Reply> {
+        // An engine that has stopped hears nothing, and says nothing.
+        self.engine.send(Message::Happened(event, enclosed)).map_err(|_| translate::leaving())?;
+        match self.answers.recv() {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(StartedOver)) => {
+                Err(refusal(Code::StorageFull, "the dispatcher's disk did not take it; try again"))
+            }
+            Err(_) => Err(translate::leaving()),
         }
-    }
-
-    /// Asks the engine. `None` when it has stopped, or has no disk.
-    fn ask(&self, event: Event, enclosed: Enclosed) -> Option<Answer> {
-        self.engine.send(Message::Happened(event, enclosed)).ok()?;
-        self.answers.recv().ok()
     }
 
     /// Draws the conclusions of an answer for this session, and puts it into the words of the wire.
@@ -240,7 +235,7 @@ impl<'a> Session<'a> {
         (translate::reply(answer, &context), then)
     }
 
-    fn hold(&mut self, attempt: Option<(CommitId, Attempt)>) -> std::io::Result<()> {
+    fn hold(&mut self, attempt: Option<(CommitId, Attempt)>) -> io::Result<()> {
         let is_held = |held: &Held| Some((held.commit, held.attempt)) == attempt;
         if self.held.as_ref().is_some_and(is_held) {
             return Ok(());
@@ -276,9 +271,7 @@ impl<'a> Session<'a> {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
                 refusal(Code::Malformed, "more output than an attempt may have")
             }
-            Err(error) => {
-                refusal(Code::StorageFull, format!("the dispatcher cannot keep output: {error}"))
-            }
+            Err(error) => not_kept(&error),
         }
     }
 
@@ -292,6 +285,10 @@ impl<'a> Session<'a> {
         let Some(held) = self.held(commit, attempt) else {
             return Some(not_held());
         };
+        // Looked after once, here: what was put into a file that has been removed has to be sent again.
+        if let Err(error) = held.output.follow() {
+            return Some(not_kept(&error));
+        }
         let output_bytes = held.output.bytes();
         (output_bytes < report.output_bytes).then_some(Reply::Kept { output_bytes })
     }
@@ -299,6 +296,10 @@ impl<'a> Session<'a> {
     fn write(&mut self, reply: &Reply) -> bool {
         write(&mut self.connection, reply, Instant::now() + Duration::from_millis(WRITE_MS_MAX))
     }
+}
+
+fn not_kept(error: &io::Error) -> Reply {
+    refusal(Code::StorageFull, format!("the dispatcher cannot keep output: {error}"))
 }
 
 /// Only a beat tells whether an attempt is still this runner's, so nothing is taken for it before.

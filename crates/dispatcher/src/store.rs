@@ -1,23 +1,26 @@
 //! What the dispatcher remembers, in SQLite. One thread owns it; all that has arrived goes into one transaction.
 
+mod place;
 mod read;
 mod reader;
 mod write;
 
 use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use pontus_scheduler::Record;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
 use rusqlite_migration::{M, Migrations};
 
+use self::place::Place;
 pub use self::reader::{Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
+use crate::folder::UNFINISHED;
 
 /// The schema, step by step. A step that has been published is never changed.
 const STEPS: &[M<'_>] = &[M::up(include_str!("schema.sql"))];
@@ -25,8 +28,9 @@ const STEPS: &[M<'_>] = &[M::up(include_str!("schema.sql"))];
 /// `application_id` of a database that is ours.
 const APPLICATION_ID: i64 = 0x504f_4e54;
 
-/// How long to wait for somebody who looks into the database with a tool of their own.
-const BUSY: Duration = Duration::from_secs(5);
+/// How long to wait for somebody who writes into the database with a tool of their own. Everybody else waits meanwhile, so it
+/// is short: whoever takes longer is treated like a disk that takes nothing for now.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// The open database.
 #[derive(Debug)]
@@ -34,8 +38,8 @@ pub struct Store {
     database: Connection,
     in_transaction: bool,
     path: PathBuf,
-    /// Device and inode of the file that is open.
-    identity: (u64, u64),
+    /// The files that are open.
+    place: Place,
 }
 
 impl Store {
@@ -44,36 +48,64 @@ impl Store {
     /// # Errors
     /// Where it cannot be read, is not ours, is newer than this program, or does not promise to be durable.
     pub fn open(path: &Path) -> Result<Store> {
-        let open = || -> Result<Store> {
-            let database = open(path)?;
-            let (path, identity) = (path.to_owned(), identity(path)?);
-            Ok(Store { database, in_transaction: false, path, identity })
-        };
-        open().with_context(|| format!("cannot use {}", path.display()))
+        let database = open(path).with_context(|| format!("cannot use {}", path.display()))?;
+        let (path, place) = (path.to_owned(), Place::of(path));
+        Ok(Store { database, in_transaction: false, path, place })
     }
 
-    /// Whether the open file is still the one that the next start would find.
+    /// Whether what is open is still what the next start would find.
     pub fn is_in_place(&self) -> bool {
-        identity(&self.path).is_ok_and(|found| found == self.identity)
+        Place::of(&self.path) == self.place
     }
 
-    /// Writes all that was committed to a new file, be the open one removed or not, and goes on with that.
+    /// Whether it can be written to: nobody else has locked it.
+    pub fn is_free(&self) -> bool {
+        let asked = self.database.busy_timeout(Duration::ZERO);
+        let free = asked.and_then(|()| self.database.execute_batch("BEGIN IMMEDIATE; ROLLBACK"));
+        self.database.busy_timeout(BUSY).and(free).is_ok()
+    }
+
+    /// Writes all that was committed to a new file of the same name, and goes on with that. For when somebody has removed the
+    /// file that is open, or what lies beside it.
     ///
     /// # Errors
-    /// Where there is a file already, or it cannot be written.
-    pub fn written_to(&self, path: &Path) -> Result<Store> {
-        // What a removed database leaves beside it would be taken for the new one's.
-        for suffix in ["-wal", "-shm"] {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(suffix);
-            fs::remove_file(beside).ok();
+    /// Where the name is another file's by now, or the new one cannot be written. [`DiskFailed`] where it has its name and
+    /// cannot be used: only a restart can go on with it then.
+    pub fn renewed(&self) -> Result<Store> {
+        let there = Place::of(&self.path).database;
+        if there.is_some() && there != self.place.database {
+            bail!("{} is another file now", self.path.display());
         }
-        let target = path.to_str().context("the path is not UTF-8")?;
+        let new = self.path.with_added_extension(UNFINISHED);
+        // One that was left half written.
+        fs::remove_file(&new).ok();
+        let target = new.to_str().context("the path is not UTF-8")?;
         self.database.execute("VACUUM INTO ?1", [target])?;
-        let store = Store::open(path)?;
-        File::open(path)?.sync_all()?;
-        File::open(path.parent().unwrap_or(path))?.sync_all()?;
-        Ok(store)
+        // Before SQLite opens it: a file that is closed takes all locks along that this process has on it.
+        File::open(&new)?.sync_all()?;
+        if there.is_some() {
+            self.checkpoint()?;
+        }
+        // It would be taken for the new one's. The old file is whole without it by now, should we be killed here.
+        for path in place::beside(&self.path) {
+            fs::remove_file(path).or_else(|error| match error.kind() {
+                ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+        fs::rename(&new, &self.path)?;
+        File::open(self.path.parent().unwrap_or(&self.path))?.sync_all()?;
+        Store::open(&self.path).context(DiskFailed)
+    }
+
+    /// Brings all that is in the write-ahead log into the file itself.
+    fn checkpoint(&self) -> Result<()> {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = self.database.query_row(sql, [], |row| row.get(0))?;
+        if is_busy {
+            bail!("somebody reads {}", self.path.display());
+        }
+        Ok(())
     }
 
     /// Forgets what was remembered since the last commit.
@@ -111,15 +143,13 @@ impl Store {
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let found = fs::metadata(path)?;
-    Ok((found.dev(), found.ino()))
-}
-
 fn open(path: &Path) -> Result<Connection> {
     let mut database = Connection::open(path)?;
     database.busy_timeout(BUSY)?;
+    // Closing would bring the write-ahead log of somebody else's file into it.
+    database.set_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     refuse_foreign(&database)?;
+    database.set_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     let mode: String = database.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     database.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
     let synchronous: i64 = database.query_row("PRAGMA synchronous", [], |row| row.get(0))?;

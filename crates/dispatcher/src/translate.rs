@@ -164,6 +164,11 @@ pub fn stale() -> Reply {
     refusal(Code::Stale, "the attempt is not yours any more")
 }
 
+/// The dispatcher ends.
+pub fn leaving() -> Reply {
+    refusal(Code::Stopping, "the dispatcher is leaving")
+}
+
 /// The greeting's end, or why there is none.
 pub fn greet(request: &Request) -> Result<Role, Reply> {
     match request {

@@ -3,20 +3,22 @@
 //! The scheduler has then decided more than the disk knows, so both start over from the disk, as after a restart of the
 //! process: nothing of it was said to anybody. Every session ends, and its peer dials again.
 
-use std::sync::atomic::Ordering;
-
-use anyhow::Result;
+use anyhow::{Context, Result};
 use log::{error, info};
 use pontus_scheduler::Scheduler;
+use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 
-use super::{Engine, Message};
+use super::{Engine, Message, StartedOver};
+use crate::exit::{self, DiskFailed};
 use crate::folder::Held;
+use crate::publisher::Job;
 use crate::repair;
 
 /// What keeps the engine from its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// The disk takes nothing.
+    /// The disk takes nothing, or somebody else keeps the database locked.
     Full,
     /// The folder is gone, and cannot be made anew.
     Gone,
@@ -28,28 +30,66 @@ impl Engine {
     /// # Errors
     /// Where another dispatcher has taken the folder over, or the database cannot be read.
     pub(super) fn disk_is_ready(&mut self) -> Result<bool> {
-        if self.trouble != Some(Trouble::Full)
-            && !(self.folder.is_ours() && self.store.is_in_place())
-        {
+        if !(self.folder.is_ours() && self.store.is_in_place()) {
             self.mend()?;
+        } else if self.trouble == Some(Trouble::Gone) {
+            // It was put back as it was.
+            info!("{} is there again", self.folder.results().display());
+            self.trouble = None;
         }
-        if self.trouble == Some(Trouble::Full) && self.folder.has_room() {
+        if self.trouble == Some(Trouble::Full) && self.takes_something() {
             info!("the disk takes something again");
-            self.set_trouble(None);
+            self.trouble = None;
         }
         Ok(self.trouble.is_none())
+    }
+
+    /// Starts over where `error` is one that may pass.
+    ///
+    /// # Errors
+    /// The same, where it is not.
+    pub(super) fn give_way(&mut self, error: anyhow::Error) -> Result<()> {
+        if !self.may_pass(&error) {
+            return Err(error);
+        }
+        let (cause, database) = (error.root_cause(), self.folder.database());
+        let database = database.display();
+        error!("cannot write {database}: {cause}; nothing is acknowledged until it can be");
+        self.start_over(Trouble::Full)
+    }
+
+    /// Whether it is worth waiting. SQLite knows a full disk only by `ENOSPC`: over a quota, or where there is no room for
+    /// its shared memory, it says that it could not write, and why is the disk's to tell.
+    fn may_pass(&self, error: &anyhow::Error) -> bool {
+        let of_sqlite = error.chain().find_map(|cause| cause.downcast_ref::<rusqlite::Error>());
+        let Some(found) = of_sqlite.and_then(rusqlite::Error::sqlite_error) else {
+            return exit::is_full(error);
+        };
+        match found.extended_code {
+            SQLITE_IOERR_WRITE | SQLITE_IOERR_SHMSIZE => {
+                self.folder.try_room().is_err_and(|error| exit::is_full_kind(error.kind()))
+            }
+            _ => exit::is_full(error) || matches!(found.code, DatabaseBusy | DatabaseLocked),
+        }
+    }
+
+    fn takes_something(&self) -> bool {
+        self.folder.try_room().is_ok() && self.store.is_free()
     }
 
     /// Goes back to what the disk knows.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub(super) fn start_over(&mut self, trouble: Trouble) -> Result<()> {
-        self.set_trouble(Some(trouble));
+    fn start_over(&mut self, trouble: Trouble) -> Result<()> {
+        self.trouble = Some(trouble);
         self.store.roll_back();
         let (stored, paused) = (self.store.stored()?, self.store.is_paused()?);
         self.scheduler = Scheduler::restore(self.config, stored, paused, self.clock.now());
-        self.mailboxes.clear();
+        for mailbox in std::mem::take(&mut self.mailboxes).into_values() {
+            // A session that ended meanwhile does not wait.
+            mailbox.send(Err(StartedOver)).ok();
+        }
         Ok(())
     }
 
@@ -61,15 +101,14 @@ impl Engine {
                     self.mailboxes.insert(session, mailbox);
                 }
                 Message::Happened(event, _) => {
-                    // Whoever waits for an answer hears that there is none; the scheduler knows no session by now.
-                    if let Some(session) = event.session() {
-                        self.mailboxes.remove(&session);
-                    }
+                    // The scheduler knows no session by now.
+                    let mailbox = event.session().and_then(|id| self.mailboxes.remove(&id));
+                    mailbox.map(|mailbox| mailbox.send(Err(StartedOver)).ok());
                 }
                 Message::Asked(question, answer) => {
                     answer.send(self.tell(question)).ok();
                 }
-                Message::Stop => {}
+                Message::Failed(_) | Message::Stop => {}
             }
         }
     }
@@ -78,20 +117,19 @@ impl Engine {
     fn mend(&mut self) -> Result<()> {
         match self.remake() {
             Ok(()) => {
-                info!("{} is there again, written anew", self.folder.results().display());
+                info!("{} is there again, made anew", self.folder.results().display());
                 self.start_over(Trouble::Gone)?;
-                self.set_trouble(None);
+                self.trouble = None;
             }
-            Err(error) if error.is::<Held>() => return Err(error),
-            Err(error) => {
-                if self.trouble.is_none() {
-                    let path = self.folder.results().display();
-                    error!(
-                        "{path} is gone, and cannot be made anew: {error:#}; trying until it can be"
-                    );
-                    self.start_over(Trouble::Gone)?;
-                }
+            Err(error) if error.is::<Held>() || error.is::<DiskFailed>() => return Err(error),
+            Err(error) if self.trouble != Some(Trouble::Gone) => {
+                let path = self.folder.results().display();
+                error!(
+                    "{path} is not ours any more, and cannot be made anew: {error:#}; trying until it can be"
+                );
+                self.start_over(Trouble::Gone)?;
             }
+            Err(_) => {}
         }
         Ok(())
     }
@@ -99,14 +137,11 @@ impl Engine {
     fn remake(&mut self) -> Result<()> {
         self.folder.remake()?;
         if !self.store.is_in_place() {
-            self.store = self.store.written_to(&self.folder.database())?;
+            self.store = self.store.renewed()?;
         }
-        let stored = self.store.stored()?;
-        repair::repair(&self.folder, &self.store, &stored, self.keep, &self.publisher)
-    }
-
-    fn set_trouble(&mut self, trouble: Option<Trouble>) {
-        self.trouble = trouble;
-        self.in_trouble.store(trouble.is_some(), Ordering::Relaxed);
+        let stored = self.store.stored().context(DiskFailed)?;
+        let repaired = repair::repair(&self.folder, &self.store, &stored, self.keep)?;
+        self.have_done(Job::Repair(repaired.missing));
+        Ok(())
     }
 }

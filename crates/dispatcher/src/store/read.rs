@@ -67,19 +67,24 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub fn facts(&self, commit: CommitId) -> Result<Option<Facts>> {
-        let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
-                          v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
-                          c.skipped_unnamed, v.decided_ms \
-                   FROM commits c \
-                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
-                   LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
-                   WHERE c.id = ?1";
-        let mut query = self.database.prepare_cached(sql)?;
-        let found = query.query_row([commit.to_string()], |row| facts(commit, row)).optional();
-        let found = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
-        let Some(facts) = found else { return Ok(None) };
-        Ok(Some(Facts { skipped: skipped(&self.database, commit)?, ..facts }))
+        facts(&self.database, commit)
     }
+}
+
+/// What a commit's result file says; none where the commit is not done.
+pub(super) fn facts(database: &Connection, commit: CommitId) -> Result<Option<Facts>> {
+    let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
+                      v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
+                      c.skipped_unnamed, v.decided_ms \
+               FROM commits c \
+               JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
+               LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
+               WHERE c.id = ?1";
+    let mut query = database.prepare_cached(sql)?;
+    let found = query.query_row([commit.to_string()], |row| facts_of(commit, row)).optional();
+    let found = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
+    let Some(facts) = found else { return Ok(None) };
+    Ok(Some(Facts { skipped: skipped(database, commit)?, ..facts }))
 }
 
 /// What a commit stands for, oldest first.
@@ -118,7 +123,7 @@ pub(super) fn labels(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Label
     text.lines().map(|line| parsed(line, column)).collect()
 }
 
-fn facts(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
+fn facts_of(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
     Ok(Facts {
         commit,
         project: checked(row, 0)?,

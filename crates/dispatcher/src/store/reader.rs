@@ -1,7 +1,7 @@
 //! Looks into the database from a session's own thread, over a connection that only reads: whoever asks keeps nobody
 //! waiting, and sees what is on disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use pontus_proto::limits::ATTEMPTS_SHOWN_MAX;
@@ -12,7 +12,9 @@ use pontus_proto::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
-use super::read::{checked, checked_option, labels, skipped, verdict};
+use super::place::Place;
+use super::read::{checked, checked_option, facts, labels, skipped, verdict};
+use crate::results::Facts;
 
 /// From so many of a project's newest verdicts its usual duration is taken.
 const USUAL_OF: u32 = 20;
@@ -25,6 +27,8 @@ const DECIDED: &str = "v.verdict, v.reason, v.attempt, v.passed, v.failed, v.ski
 #[derive(Debug)]
 pub struct Reader {
     database: Connection,
+    path: PathBuf,
+    place: Place,
 }
 
 /// Where a commit stands.
@@ -45,11 +49,31 @@ impl Reader {
     /// Where it cannot be opened.
     pub fn open(path: &Path) -> Result<Reader> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Asked before, so that a file that takes its place meanwhile is noticed.
+        let place = Place::of(path);
         let open = || {
             let database = Connection::open_with_flags(path, flags)?;
-            database.busy_timeout(BUSY).map(|()| Reader { database })
+            database.busy_timeout(BUSY).map(|()| database)
         };
-        open().with_context(|| format!("cannot look into {}", path.display()))
+        let database = open().with_context(|| format!("cannot look into {}", path.display()))?;
+        Ok(Reader { database, path: path.to_owned(), place })
+    }
+
+    /// Looks into the file that has the name now, where that is another one. While there is none, the last one has to do.
+    pub fn follow(&mut self) {
+        if Place::of(&self.path).database != self.place.database
+            && let Ok(reader) = Reader::open(&self.path)
+        {
+            *self = reader;
+        }
+    }
+
+    /// What a commit's result file says; none where the commit is not done.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn facts(&self, commit: CommitId) -> Result<Option<Facts>> {
+        facts(&self.database, commit)
     }
 
     /// The commits that begin with these digits, at most two of them.
