@@ -5,15 +5,19 @@
 #![allow(clippy::unwrap_used)] // A harness that cannot go on has nothing better to do than to stop the test.
 
 mod checkpoint;
+mod disk;
 mod git;
 mod process;
 mod programs;
+mod speaker;
 mod yard;
 
 pub use checkpoint::{Checkpoint, Visitor};
+pub use disk::{Failing, SmallDisk, end_of};
 pub use git::git;
 pub use process::Process;
 pub use programs::{program, project_root};
+pub use speaker::{Speaker, made_up, passed, submission};
 pub use yard::{Yard, last_line};
 
 /// How long anything may take that a test waits for. The machines are shared and small; a healthy run is far below it.

@@ -98,10 +98,21 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it in order.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        assert!(self.wait().success());
     }
 
     /// Waits until it ends by itself.

@@ -80,12 +80,21 @@ impl Yard {
 
     /// Starts a dispatcher on a free port; the next one gets the same port.
     pub fn dispatcher(&mut self, args: &[&str]) -> Process {
-        let mut command = self.command("dispatcher");
-        command.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]).args(args);
-        let process = Process::start("dispatcher", &mut command);
+        self.dispatcher_by(self.command("dispatcher"), args)
+    }
+
+    /// The same by a command of the test's own making, which ends in the dispatcher.
+    pub fn dispatcher_by(&mut self, command: Command, args: &[&str]) -> Process {
+        let process = self.try_dispatcher_by(command, args);
         let line = process.wait_for("listening on ");
         self.port = line.rsplit(':').next().unwrap().parse().unwrap();
         process
+    }
+
+    /// The same, where it may not come so far as to listen.
+    pub fn try_dispatcher_by(&self, mut command: Command, args: &[&str]) -> Process {
+        command.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]).args(args);
+        Process::start("dispatcher", &mut command)
     }
 
     /// Starts an observer that looks ten times a second.

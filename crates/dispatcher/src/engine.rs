@@ -162,8 +162,8 @@ impl Engine {
         }
     }
 
-    /// Steps through a batch and puts what is to be remembered into the open transaction. Returns what is left to do,
-    /// event by event.
+    /// Steps through a batch and puts what is to be remembered into the open transaction. Returns what follows, event by
+    /// event.
     fn step(&mut self, batch: Vec<Message>) -> Result<Vec<Vec<Effect>>> {
         let mut left = Vec::new();
         for message in batch {
@@ -191,17 +191,13 @@ impl Engine {
             self.mailboxes.remove(&session);
         }
         let event = self.with_what_the_disk_knows(event)?;
-        let (records, left): (Vec<_>, Vec<_>) = self
-            .scheduler
-            .step(self.clock.now(), event)
-            .into_iter()
-            .partition(|effect| matches!(effect, Effect::Remember(_)));
-        for effect in records {
-            let Effect::Remember(record) = effect else { continue };
-            log_record(&record);
-            self.store.remember(&record, enclosed, wall_ms())?;
+        let effects = self.scheduler.step(self.clock.now(), event);
+        for effect in &effects {
+            if let Effect::Remember(record) = effect {
+                self.store.remember(record, enclosed, wall_ms())?;
+            }
         }
-        Ok(left)
+        Ok(effects)
     }
 
     /// The scheduler does not keep what is decided, so a retry brings it along.
@@ -229,7 +225,8 @@ impl Engine {
         }
     }
 
-    /// Does what is left of one step, in its order: that a verdict is there is said when its result is.
+    /// Does what follows from one event, in its order: that a verdict is there is said when its result is. What was to be
+    /// remembered is so by now, and is only told to whoever reads the log.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
         let mut job: Option<Publication> = None;
         for effect in effects {
@@ -250,7 +247,7 @@ impl Engine {
                     self.forget_earlier(&answer);
                     self.say(session, answer, None);
                 }
-                Effect::Remember(_) => unreachable!("remembered in step_one"),
+                Effect::Remember(record) => log_record(&record),
             }
         }
         self.publish(job);

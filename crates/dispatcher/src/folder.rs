@@ -17,6 +17,15 @@ pub struct Held {
     holder: String,
 }
 
+/// What we work with, in a results folder.
+const HIDDEN: &str = ".pontus";
+
+/// The file there that is locked.
+const LOCK: &str = "lock";
+
+/// The folder there in which output is.
+const OUTPUT: &str = "output";
+
 /// How the names of files in the hidden folder end that have not got their own yet.
 pub const UNFINISHED: &str = "new";
 
@@ -37,13 +46,14 @@ impl Folder {
     /// # Errors
     /// Where it cannot be made, or where another dispatcher is at work there; then its process id is named.
     pub fn open(results: &Path) -> Result<Folder> {
-        let lock = make(results)?;
+        make(results)?;
+        let lock = lock(&results.join(HIDDEN))?;
         let results =
             results.canonicalize().with_context(|| format!("cannot find {}", results.display()))?;
         Ok(Folder { lock: Mutex::new(lock), results })
     }
 
-    /// Makes it anew, and locks it, after somebody has removed it.
+    /// Makes anew what is missing of it, and locks it, after somebody has removed something.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -53,7 +63,11 @@ impl Folder {
             let folder = self.results.display();
             fs::create_dir(&self.results).with_context(|| format!("cannot make {folder}"))?;
         }
-        let lock = make(&self.results)?;
+        make(&self.results)?;
+        if self.is_ours() {
+            return Ok(());
+        }
+        let lock = lock(&self.hidden())?;
         // Nobody can have panicked in the middle of an assignment.
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
         Ok(())
@@ -62,7 +76,7 @@ impl Folder {
     /// Whether the lock that we hold is still the one that another dispatcher would ask for.
     pub fn is_ours(&self) -> bool {
         let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner).metadata();
-        let there = fs::metadata(self.hidden().join("lock"));
+        let there = fs::metadata(self.hidden().join(LOCK));
         let identity = |found: &fs::Metadata| (found.dev(), found.ino());
         matches!((held, there), (Ok(held), Ok(there)) if identity(&held) == identity(&there))
     }
@@ -120,23 +134,22 @@ impl Folder {
 
     /// Where all output is.
     pub fn outputs(&self) -> PathBuf {
-        self.hidden().join("output")
+        self.hidden().join(OUTPUT)
     }
 
     fn hidden(&self) -> PathBuf {
-        self.results.join(".pontus")
+        self.results.join(HIDDEN)
     }
 }
 
-/// Makes what is missing, and locks it.
-fn make(results: &Path) -> Result<File> {
-    let hidden = results.join(".pontus");
-    let output = hidden.join("output");
-    fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
-    lock(&hidden.join("lock"))
+/// Makes what is missing.
+fn make(results: &Path) -> Result<()> {
+    let output = results.join(HIDDEN).join(OUTPUT);
+    fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))
 }
 
-fn lock(path: &Path) -> Result<File> {
+fn lock(folder: &Path) -> Result<File> {
+    let path = &folder.join(LOCK);
     let opened = File::options().read(true).write(true).create(true).truncate(false).open(path);
     let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
     match file.try_lock() {
@@ -144,8 +157,8 @@ fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             file.read_to_string(&mut holder).ok();
-            let folder = path.parent().unwrap_or(path).display().to_string();
-            return Err(Held { folder, holder: holder.trim().to_owned() }.into());
+            let (folder, holder) = (folder.display().to_string(), holder.trim().to_owned());
+            return Err(Held { folder, holder }.into());
         }
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| format!("cannot lock {}", path.display()));

@@ -177,8 +177,9 @@ impl Publisher {
         let now_ms = wall_ms();
         while let Some(commit) = self.retention.take_expired(now_ms) {
             let path = self.folder.result(commit);
+            debug!("{commit}: its result is kept no longer");
             match fs::remove_file(&path) {
-                Ok(()) => debug!("{commit}: its result is kept no longer"),
+                Ok(()) => {}
                 // It was not written yet, or somebody else removed it.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => warn!("cannot remove {}: {error}", path.display()),

@@ -117,7 +117,8 @@ impl Engine {
     fn mend(&mut self) -> Result<()> {
         match self.remake() {
             Ok(()) => {
-                info!("{} is there again, made anew", self.folder.results().display());
+                let path = self.folder.results().display();
+                info!("what was removed from {path} has been made anew");
                 self.start_over(Trouble::Gone)?;
                 self.trouble = None;
             }

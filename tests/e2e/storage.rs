@@ -1,0 +1,152 @@
+//! The disk fills up, fails or is taken away: nothing that was acknowledged is forgotten, and nothing else is acknowledged.
+
+use std::fs;
+use std::path::PathBuf;
+
+use pontus_proto::{Code, Reply, Request};
+use pontus_tests::{
+    Failing, SmallDisk, Speaker, Yard, end_of, made_up, passed, program, submission,
+};
+
+const MIB: u64 = 1024 * 1024;
+
+/// Hands a commit in that nobody takes.
+fn refused(yard: &Yard, number: u32) -> Code {
+    Speaker::client(yard).refused(&Request::Submit(submission(number, "p")))
+}
+
+/// The commits that are known, by their numbers.
+fn known(yard: &Yard) -> Vec<u32> {
+    let status = Speaker::client(yard).status(100);
+    let number = |commit: String| u32::from_str_radix(&commit[..8], 16).unwrap();
+    let mut known: Vec<_> =
+        status.commits.into_iter().map(|line| number(line.commit.to_string())).collect();
+    known.sort_unstable();
+    known
+}
+
+/// A path below the results folder.
+fn results(yard: &Yard, name: &str) -> PathBuf {
+    yard.path().join("test_results").join(name)
+}
+
+#[test]
+fn a_full_disk_acknowledges_nothing_until_it_has_room() {
+    let mut yard = Yard::new();
+    let Some(disk) = SmallDisk::new(&yard, 4 * MIB as usize) else { return };
+    let command = || disk.command(&yard, &program("dispatcher"));
+    let (first, second) = (command(), command());
+    let mut dispatcher = yard.dispatcher_by(first, &[]);
+    Speaker::client(&yard).submit(submission(1, "p"));
+    disk.fill(&yard, 0);
+    // What there is room for in a page that the database has already is taken still.
+    let mut number = 2;
+    while Speaker::client(&yard).try_ask(&Request::Submit(submission(number, "p"))).is_ok() {
+        number += 1;
+    }
+    dispatcher.wait_for("nothing is acknowledged until it can be");
+    assert_eq!(refused(&yard, number), Code::StorageFull);
+    assert_eq!(known(&yard).len(), number as usize - 1);
+    disk.empty(&yard);
+    dispatcher.wait_for("the disk takes something again");
+    Speaker::client(&yard).submit(submission(number, "p"));
+    dispatcher.kill();
+    let _dispatcher = yard.dispatcher_by(second, &[]);
+    assert_eq!(known(&yard), (1..=number).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_disk_that_fills_up_while_a_result_is_written() {
+    let mut yard = Yard::new();
+    let Some(disk) = SmallDisk::new(&yard, 8 * MIB as usize) else { return };
+    let command = disk.command(&yard, &program("dispatcher"));
+    let dispatcher = yard.dispatcher_by(command, &[]);
+    Speaker::client(&yard).submit(submission(1, "p"));
+    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
+    let attempt = runner.take();
+    let piece = vec![b'x'; MIB as usize / 2];
+    (0..6).for_each(|piece_number| runner.print(attempt, piece_number * MIB / 2, &piece));
+    // The verdict has room, the result has not.
+    disk.fill(&yard, MIB);
+    assert_eq!(runner.report(attempt, 3 * MIB), Reply::Recorded {});
+    dispatcher.wait_for("trying until it can be");
+    let result = disk.path(&yard, &made_up(1).to_string());
+    assert!(!result.exists(), "a result is there whole or not at all");
+    disk.empty(&yard);
+    dispatcher.wait_for(": verdict passed");
+    let text = fs::read(result).unwrap();
+    assert_eq!(text.iter().filter(|byte| **byte == b'x').count() as u64, 3 * MIB);
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_start() {
+    let yard = Yard::new();
+    let Some(disk) = SmallDisk::new(&yard, MIB as usize) else { return };
+    disk.fill(&yard, 0);
+    let command = disk.command(&yard, &program("dispatcher"));
+    let (code, line) = end_of(yard.try_dispatcher_by(command, &[]));
+    assert_eq!(code, Some(74), "{line}");
+    disk.empty(&yard);
+    disk.fill(&yard, 16 * 1024);
+    let command = disk.command(&yard, &program("dispatcher"));
+    let (code, line) = end_of(yard.try_dispatcher_by(command, &[]));
+    assert_eq!(code, Some(74), "{line}");
+}
+
+#[test]
+fn a_sync_that_fails_ends_the_dispatcher() {
+    let mut yard = Yard::new();
+    // The next start has nothing to repair then.
+    yard.dispatcher(&[]).stop();
+    let calls = Failing { calls: "fsync,fdatasync", how: "error=EIO", paths: &[] };
+    let Some(command) = calls.command(&yard, &program("dispatcher")) else { return };
+    let dispatcher = yard.dispatcher_by(command, &[]);
+    assert_eq!(refused(&yard, 1), Code::Stopping);
+    let (code, line) = end_of(dispatcher);
+    assert_eq!(code, Some(74));
+    assert!(line.starts_with("dispatcher: cannot rely on the disk: "), "{line}");
+    let _dispatcher = yard.dispatcher(&[]);
+    assert!(
+        known(&yard).iter().all(|number| *number == 1),
+        "what was not acknowledged may be there"
+    );
+    Speaker::client(&yard).submit(submission(2, "p"));
+}
+
+#[test]
+fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
+    let mut yard = Yard::new();
+    // The next start has nothing to repair then.
+    yard.dispatcher(&[]).stop();
+    let paths = [results(&yard, &format!(".pontus/{}.new", made_up(1)))];
+    let calls = Failing { calls: "fsync", how: "error=EIO", paths: &paths };
+    let Some(command) = calls.command(&yard, &program("dispatcher")) else { return };
+    let dispatcher = yard.dispatcher_by(command, &[]);
+    Speaker::client(&yard).submit(submission(1, "p"));
+    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
+    let attempt = runner.take();
+    runner.print(attempt, 0, b"hello\n");
+    assert_eq!(runner.refused(&passed(attempt, 6)), Code::Stopping);
+    let (code, line) = end_of(dispatcher);
+    assert_eq!(code, Some(74));
+    assert!(line.contains("cannot sync "), "{line}");
+    // The verdict was on the disk before.
+    let dispatcher = yard.dispatcher(&[]);
+    let result = yard.result(&dispatcher, &made_up(1).to_string());
+    assert!(result.contains("\nhello\n"), "{result}");
+}
+
+#[test]
+fn a_quota_is_a_full_disk() {
+    let mut yard = Yard::new();
+    // The next start has nothing to repair then.
+    yard.dispatcher(&[]).stop();
+    let paths = [results(&yard, ".pontus/pontus.db-wal"), results(&yard, ".pontus/room.new")];
+    let calls = "write,pwrite64";
+    let calls = Failing { calls, how: "error=EDQUOT:when=1", paths: &paths };
+    let Some(command) = calls.command(&yard, &program("dispatcher")) else { return };
+    let dispatcher = yard.dispatcher_by(command, &[]);
+    assert_eq!(refused(&yard, 1), Code::StorageFull);
+    dispatcher.wait_for("the disk takes something again");
+    Speaker::client(&yard).submit(submission(1, "p"));
+}
