@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub fn stored(&self) -> Result<Vec<Stored>> {
-        let mut query = self.database.prepare(&format!("{STORED} ORDER BY c.place"))?;
+        let mut query = self.database.prepare(STORED)?;
         let rows = query.query_map([], stored)?;
         rows.collect::<rusqlite::Result<_>>().context("cannot read the queue")
     }

@@ -8,7 +8,7 @@ use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::Store;
+use super::{Reader, Store};
 use crate::engine::Enclosed;
 
 fn commit() -> CommitId {
@@ -216,6 +216,62 @@ fn what_is_not_ours_is_refused_and_left_alone() {
     assert!(refusal("PRAGMA application_id = 77").contains("not a database of Pontus"));
     let newer = "PRAGMA application_id = 0x504f4e54; PRAGMA user_version = 99";
     assert!(refusal(newer).contains("newer dispatcher"));
+}
+
+#[test]
+fn what_is_not_ours_keeps_its_write_ahead_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pontus.db");
+    let theirs = Connection::open(&path).unwrap();
+    theirs.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE recipes (name TEXT)").unwrap();
+    // As after a crash of theirs: nobody has it open, and not all of it is in the file.
+    let log = path.with_file_name("pontus.db-wal");
+    let files = || [&path, &log].map(|path| std::fs::read(path).unwrap());
+    let before = files();
+    drop(theirs);
+    for (path, bytes) in [&path, &log].into_iter().zip(&before) {
+        std::fs::write(path, bytes).unwrap();
+    }
+    assert!(Store::open(&path).is_err());
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn what_was_removed_is_noticed_and_written_anew() {
+    for name in ["pontus.db", "pontus.db-wal", "pontus.db-shm"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pontus.db");
+        let mut store = Store::open(&path).unwrap();
+        store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
+        store.commit().unwrap();
+        let mut reader = Reader::open(&path).unwrap();
+        assert!(store.is_in_place());
+        std::fs::remove_file(folder.path().join(name)).unwrap();
+        assert!(!store.is_in_place(), "{name}");
+        store = store.renewed().unwrap();
+        assert!(store.is_in_place(), "{name}");
+        store.remember(&assigned(1), &Enclosed::Nothing, 2_000).unwrap();
+        store.commit().unwrap();
+        reader.follow();
+        let attempt = reader.standing(commit()).unwrap().map(|standing| standing.attempt);
+        assert_eq!(attempt, Some(Attempt(1)), "{name}");
+        // Killed, not closed.
+        std::mem::forget(store);
+        assert_eq!(Store::open(&path).unwrap().stored().unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn another_file_in_its_place_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pontus.db");
+    let store = Store::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "precious").unwrap();
+    assert!(!store.is_in_place());
+    let error = store.renewed().unwrap_err().to_string();
+    assert!(error.contains("another file"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }
 
 #[test]
