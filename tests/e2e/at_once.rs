@@ -133,14 +133,31 @@ fn a_push_is_handed_in_at_once() {
         then(&commit);
         started.elapsed()
     };
-    // The best of several: on a machine that does other things too, any one of them may take longer.
-    let best = |then: &dyn Fn(&str)| (0..10).map(|_| push(then)).min().unwrap();
-    let push_alone = best(&|_| {});
-    install(&yard.path().join("test_repo.git/hooks"), "post-receive");
-    let until_submitted = best(&|commit| drop(dispatcher.wait_for(&format!("{commit}: queued"))));
-    let delay = until_submitted.saturating_sub(push_alone);
-    eprintln!("a push takes {push_alone:?}, and is submitted {delay:?} later");
-    assert!(delay < Duration::from_millis(100), "{delay:?}");
+    git(yard.path(), &["clone", "-q", "test_repo.git", "by_hand"]);
+    let by_hand = || {
+        let started = Instant::now();
+        for verb in ["ls-remote", "fetch", "for-each-ref", "rev-list"] {
+            let args: &[&str] = if verb == "rev-list" { &[verb, "-1", "HEAD"] } else { &[verb] };
+            git(&yard.path().join("by_hand"), args);
+        }
+        started.elapsed()
+    };
+    let hook = yard.path().join("test_repo.git/hooks/post-receive");
+    let round = || {
+        // There is none at first.
+        fs::remove_file(&hook).ok();
+        let (alone, by_hand) = (push(&|_| {}), by_hand());
+        install(hook.parent().unwrap(), "post-receive");
+        let wait = |commit: &str| drop(dispatcher.wait_for(&format!("{commit}: queued")));
+        (push(&wait).saturating_sub(alone), by_hand)
+    };
+    // One of several has to be undisturbed. What git itself takes, typed by hand, is some 25 ms on an idle machine; on one that
+    // does other things too, all of it takes longer.
+    let is_soon = |(delay, by_hand): &(Duration, Duration)| {
+        eprintln!("{delay:?} from push to submit, {by_hand:?} by hand");
+        *delay < Duration::from_millis(100).max(*by_hand * 3)
+    };
+    assert!((0..10).map(|_| round()).any(|round| is_soon(&round)), "no push was handed in soon");
 }
 
 #[test]

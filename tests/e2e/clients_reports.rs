@@ -137,10 +137,10 @@ fn a_terminal_shows_how_far_it_is() {
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
     yard.hand_in(&[]);
     let mut waiting = Process::start("wait", &mut on_a_terminal(&yard, &["wait", &commit]));
-    waiting.wait_for("queued: no runner for its project, 0s");
+    waiting.wait_for("queued: no runner for its project, ");
     let _runner = yard.runner(&[]);
     let (visitor, _) = checkpoint.arrival();
-    waiting.wait_for("on oak/1");
+    waiting.wait_for("s, 0 passed, 0 failed, 0 skipped, tests/wait on oak/1");
     visitor.leave_with(1);
     assert_eq!(waiting.wait().code(), Some(1));
     waiting.wait_for("verdict: \u{1b}[31mfailed\u{1b}[0m: 0 passed, 1 failed, 0 skipped in ");

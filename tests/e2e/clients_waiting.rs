@@ -10,25 +10,29 @@ use crate::clients::{ask, asking, refused, told, told_json};
 fn wait_answers_with_the_verdict() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
-    let _runner = yard.runner(&["--unit-timeout", "300ms"]);
-    let hang = "#!/bin/sh\nexec sleep 1000\n";
-    for (files, code) in [
-        (&[("tests/a.sh", "true\n")], 0),
-        (&[("tests/a.sh", "false\n")], 1),
-        (&[("tests/a.sh", hang)], 1),
-        (&[("tests/a.sh", "#!/no/such/thing\n")], 3),
-    ] {
-        let commit = yard.commit(files);
+    let mut runner = yard.runner(&[]);
+    for (text, code) in [("true\n", 0), ("false\n", 1), ("#!/no/such/thing\n", 3)] {
+        let commit = yard.commit(&[("tests/a.sh", text)]);
         yard.hand_in(&[]);
-        let asked = ask(&yard, &["wait", &commit]);
-        let result = yard.result(&dispatcher, &commit);
-        let said = format!("{}\n", last_line(&result));
-        assert_eq!((asked.code, asked.out), (Some(code), said), "{files:?}");
-        // Nobody looks at it, so there is no progress.
-        assert_eq!(asked.err, "", "{files:?}");
-        let json = ask(&yard, &["wait", &commit, "--json"]);
-        assert_eq!((json.code, json.out), (Some(code), told(&yard, &["show", &commit, "--json"])));
+        holds_for(&yard, &dispatcher, &commit, code);
     }
+    runner.kill();
+    let commit = yard.commit(&[("tests/a.sh", "#!/bin/sh\nexec sleep 1000\n")]);
+    yard.hand_in(&[]);
+    let _runner = yard.runner(&["--unit-timeout", "300ms"]);
+    holds_for(&yard, &dispatcher, &commit, 1);
+}
+
+/// Holds that `wait` ends with `code`, and says what the commit's result says last.
+fn holds_for(yard: &Yard, dispatcher: &Process, commit: &str, code: i32) {
+    let asked = ask(yard, &["wait", commit]);
+    let result = yard.result(dispatcher, commit);
+    let said = format!("{}\n", last_line(&result));
+    assert_eq!((asked.code, asked.out), (Some(code), said));
+    // Nobody looks at it, so there is no progress.
+    assert_eq!(asked.err, "");
+    let json = ask(yard, &["wait", commit, "--json"]);
+    assert_eq!((json.code, json.out), (Some(code), told(yard, &["show", commit, "--json"])));
 }
 
 /// A dispatcher that tells who connects.
@@ -52,7 +56,7 @@ fn wait_gives_up_when_it_is_told_to() {
     assert_eq!(line, format!("dispatcher: {commit} has no verdict yet: queued"));
     // The time goes on while there is no dispatcher.
     let mut waiting =
-        Process::start("wait", &mut asking(&yard, &["wait", &commit, "--timeout", "1s"]));
+        Process::start("wait", &mut asking(&yard, &["wait", &commit, "--timeout", "3s"]));
     dispatcher.wait_for_many(" is Client", 3);
     dispatcher.kill();
     waiting.wait_for("; dialling ");

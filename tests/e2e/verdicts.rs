@@ -66,12 +66,13 @@ fn hanging() {
 #[test]
 fn an_attempt_as_a_whole_has_a_limit() {
     let mut yard = Yard::new();
-    let dispatcher = yard.dispatcher(&["--commit-timeout", "300ms"]);
+    // Enough for a checkout on a busy machine, since it is the unit that is to be ended.
+    let dispatcher = yard.dispatcher(&["--commit-timeout", "3s"]);
     let commit = yard.commit(&[("tests/hang", "#!/bin/sh\nexec sleep 1000\n")]);
     let _runner = yard.runner(&[]);
     let _observer = yard.observer(&[]);
     let result = yard.result(&dispatcher, &commit);
-    let said = "verdict: timed_out: the commit took longer than 300ms; 0 passed, 1 failed";
+    let said = "verdict: timed_out: the commit took longer than 3s; 0 passed, 1 failed";
     assert!(last_line(&result).starts_with(said), "{result}");
 }
 

@@ -80,8 +80,8 @@ fn wait_for_all(hear: &Receiver<News>, count: usize, stop: &Stop) -> Result<()> 
 /// The first SIGTERM or Ctrl-C ends the observer after the looks that it is at, the second ends those as well. SIGUSR1 begins
 /// one.
 fn listen(bell: Arc<Bell>, tell: Sender<News>) -> Result<()> {
-    let signals = Signals::new([SIGTERM, SIGINT, SIGUSR1]).context("cannot listen to signals")?;
-    let mut signals = signals;
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT, SIGUSR1]).context("cannot listen to signals")?;
     let hear = move || {
         for signal in signals.forever() {
             if signal == SIGUSR1 {

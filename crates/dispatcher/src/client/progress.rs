@@ -30,7 +30,7 @@ impl Progress {
             Some(progress) => {
                 self.line.set_length(progress.units.into());
                 self.line.set_position(progress.units_done.into());
-                "{spinner} [{bar:20}] {pos}/{len} {wide_msg}"
+                "{spinner} [{bar:10}] {pos}/{len} {wide_msg}"
             }
             None => "{spinner} {wide_msg}",
         };
@@ -54,28 +54,25 @@ impl Progress {
     }
 }
 
-/// What runs, what was counted, for how long, and how long it usually takes.
+/// For how long it runs, and how long it usually takes; what was counted; what runs. What comes last may not fit.
 fn words(shown: &Shown, progress: Option<&pontus_proto::Progress>, now_ms: i64) -> String {
-    let since_ms = match (shown.state, shown.attempts.last()) {
-        (State::Running, Some(attempt)) => attempt.started_ms,
-        _ => shown.submitted_ms,
+    let attempt = shown.attempts.last().filter(|_| shown.state == State::Running);
+    let Some(attempt) = attempt else {
+        let waited = brief(now_ms.saturating_sub(shown.submitted_ms));
+        return format!("{}, {waited}", text::queued(shown.waits_for));
     };
-    let mut words = match (shown.state, shown.attempts.last()) {
-        (State::Running, Some(attempt)) => format!("on {}", escaped(attempt.runner.as_str())),
-        (State::Running, None) => "running".to_owned(),
-        _ => text::queued(shown.waits_for),
-    };
+    let mut words = brief(now_ms.saturating_sub(attempt.started_ms));
+    if let Some(usual_ms) = shown.usual_ms {
+        words.push_str(&format!(" of usually {}", brief(usual_ms.try_into().unwrap_or(i64::MAX))));
+    }
     if let Some(progress) = progress {
+        let Counts { passed, failed, skipped } = progress.counts;
+        words.push_str(&format!(", {passed} passed, {failed} failed, {skipped} skipped"));
         if let Some(unit) = &progress.unit {
             words.push_str(&format!(", {}", escaped(unit.as_str())));
         }
-        let Counts { passed, failed, skipped } = progress.counts;
-        words.push_str(&format!(", {passed} passed, {failed} failed, {skipped} skipped"));
     }
-    words.push_str(&format!(", {}", brief(now_ms.saturating_sub(since_ms))));
-    if let (State::Running, Some(usual_ms)) = (shown.state, shown.usual_ms) {
-        words.push_str(&format!(" of usually {}", brief(usual_ms.try_into().unwrap_or(i64::MAX))));
-    }
+    words.push_str(&format!(" on {}", escaped(attempt.runner.as_str())));
     words
 }
 
@@ -108,7 +105,7 @@ mod tests {
         assert_eq!(words(&shown, None, now), "queued: no runner for its project, 9s");
         shown.state = State::Running;
         shown.attempts.push(attempt(1, "oak/1", shown.submitted_ms + 1_000, None));
-        assert_eq!(words(&shown, None, now), "on oak/1, 8s of usually 2m 05s");
+        assert_eq!(words(&shown, None, now), "8s of usually 2m 05s on oak/1");
         let mut progress = pontus_proto::Progress {
             unit: Some("tests/test_pass.py".parse().unwrap()),
             units_done: 1,
@@ -116,11 +113,11 @@ mod tests {
             counts: Counts { passed: 4, failed: 1, skipped: 0 },
         };
         let said =
-            "on oak/1, tests/test_pass.py, 4 passed, 1 failed, 0 skipped, 8s of usually 2m 05s";
+            "8s of usually 2m 05s, 4 passed, 1 failed, 0 skipped, tests/test_pass.py on oak/1";
         assert_eq!(words(&shown, Some(&progress), now), said);
         progress.unit = None;
         shown.usual_ms = None;
-        let said = "on oak/1, 4 passed, 1 failed, 0 skipped, 0s";
+        let said = "0s, 4 passed, 1 failed, 0 skipped on oak/1";
         assert_eq!(words(&shown, Some(&progress), 0), said, "with a clock that is behind");
     }
 
