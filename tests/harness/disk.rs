@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use crate::process::Process;
+use crate::programs::project_root;
 use crate::yard::Yard;
 
 /// The yard's `test_results` as a file system of its own, which only programs see that are started [there](Self::command).
@@ -118,11 +119,13 @@ impl Failing<'_> {
 /// The program is the one that we start, so that it can be killed, and strace is out of the way.
 const AS_GRANDCHILD: [&str; 5] = ["-D", "-f", "-qq", "-o", "/dev/null"];
 
-/// Whether strace is there and may trace.
+/// Whether strace is there and may trace. Where it may not, it lets the program run as if nothing were.
 static STRACE: LazyLock<bool> = LazyLock::new(|| {
     let mut command = Command::new("strace");
-    command.args(AS_GRANDCHILD).args(["-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "true"]);
-    command.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    command.args(AS_GRANDCHILD).args(["-e", "trace=fsync", "-e", "inject=fsync:error=EIO"]);
+    command.arg("sync").arg(project_root().join("Cargo.toml"));
+    let status = command.stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.code() == Some(1))
 });
 
 /// Waits until a program that cannot go on ends, and returns its exit status and the one line that it has said of it.

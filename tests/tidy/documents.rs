@@ -73,13 +73,27 @@ fn each_option_in_the_readme_is_one() {
     let readme = read("README.md");
     let words = readme.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
     // Of the commands of others that the README shows.
-    let others = ["--locked", "--path", "--test", "--tap"];
+    let others = ["--locked", "--path", "--test", "--tap", "--user", "--now"];
     let mut seen = 0;
     for word in words.filter(|word| word.starts_with("--") && word.len() > 3) {
         seen += 1;
         assert!(all.contains(word) || others.contains(&word), "{word} in README.md");
     }
     assert!(seen > 5);
+}
+
+#[test]
+fn each_service_of_the_examples_starts_a_program_with_options_that_it_has() {
+    for program in ["dispatcher", "observer", "runner"] {
+        let service = read(&format!("examples/systemd/pontus-{program}.service"));
+        let line = service.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+        let (path, arguments) = line.split_once(' ').unwrap();
+        assert_eq!(path, format!("%h/.cargo/bin/{program}"));
+        let has = options(program);
+        for word in arguments.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(has.contains(word), "{word} of pontus-{program}.service");
+        }
+    }
 }
 
 #[test]

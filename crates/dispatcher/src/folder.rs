@@ -142,6 +142,18 @@ impl Folder {
     }
 }
 
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// What the file system says.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        // It has nothing to say to that, as some network file systems have not.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
 /// Makes what is missing.
 fn make(results: &Path) -> Result<()> {
     let output = results.join(HIDDEN).join(OUTPUT);

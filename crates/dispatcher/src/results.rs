@@ -12,7 +12,7 @@ use pontus_proto::{
 
 use crate::clock;
 use crate::exit;
-use crate::folder::Folder;
+use crate::folder::{Folder, sync_folder};
 
 /// The longest header: the longest names, and as many skipped commits as may be named.
 const HEADER_BYTES_MAX: u64 = 256 * 1024;
@@ -106,7 +106,7 @@ pub fn is_of(folder: &Folder, facts: &Facts) -> bool {
 /// # Errors
 /// What the file system says.
 pub fn settle(folder: &Folder) -> io::Result<()> {
-    File::open(folder.results())?.sync_all()
+    sync_folder(folder.results())
 }
 
 /// Makes the output durable of a result that could not be published.

@@ -20,7 +20,7 @@ use self::place::Place;
 pub use self::reader::{Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
-use crate::folder::UNFINISHED;
+use crate::folder::{UNFINISHED, sync_folder};
 
 /// The schema, step by step. A step that has been published is never changed.
 const STEPS: &[M<'_>] = &[M::up(include_str!("schema.sql"))];
@@ -94,7 +94,7 @@ impl Store {
             })?;
         }
         fs::rename(&new, &self.path)?;
-        File::open(self.path.parent().unwrap_or(&self.path))?.sync_all()?;
+        sync_folder(self.path.parent().unwrap_or(&self.path))?;
         Store::open(&self.path).context(DiskFailed)
     }
 

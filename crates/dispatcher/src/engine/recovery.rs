@@ -91,7 +91,8 @@ impl Engine {
     fn start_over(&mut self, trouble: Trouble) -> Result<()> {
         self.trouble = Some(trouble);
         self.store.roll_back();
-        let (stored, paused) = (self.store.stored()?, self.store.is_paused()?);
+        let stored = self.store.stored().context(DiskFailed)?;
+        let paused = self.store.is_paused().context(DiskFailed)?;
         self.scheduler = Scheduler::restore(self.config, stored, paused, self.clock.now());
         for mailbox in std::mem::take(&mut self.mailboxes).into_values() {
             // A session that ended meanwhile does not wait.
