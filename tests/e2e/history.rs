@@ -151,6 +151,8 @@ fn two_tips_at_one_commit_are_handed_in_once() {
     let observer = yard.watcher(&["--branch", "*"]);
     branch("d");
     observer.wait_for_look();
+    // On no branch at first, so that no look comes between the two.
+    git(&yard.master(), &["checkout", "-q", "--detach"]);
     let (skipped, commit) = (yard.commit(&[]), yard.commit(&[]));
     branch("a");
     dispatcher.wait_for(&format!("{commit}: queued"));
