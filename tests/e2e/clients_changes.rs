@@ -57,6 +57,25 @@ fn cancel_in_each_state() {
 }
 
 #[test]
+fn what_is_cancelled_after_a_retry_says_nothing_of_the_attempt_before() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let commit = yard.commit(&[("tests/a.sh", "true\n")]);
+    let _runner = yard.runner(&[]);
+    yard.hand_in(&[]);
+    yard.result(&dispatcher, &commit);
+    told(&yard, &["pause"]);
+    told(&yard, &["retry", &commit]);
+    told(&yard, &["cancel", &commit]);
+    let result = yard.result_now(&commit).unwrap();
+    assert!(!result.contains("attempt") && !result.contains("oak"), "{result}");
+    assert!(result.ends_with("\n\nverdict: cancelled: at a user's word\n"), "{result}");
+    let shown = told_json(&yard, &["show", &commit, "--json"]);
+    assert_eq!((&shown["verdict"], &shown["units"]), (&json!("cancelled"), &json!([])));
+    assert_eq!(shown["attempts"][0]["verdict"], "passed");
+}
+
+#[test]
 fn drain_names_a_runner() {
     let mut yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);

@@ -97,6 +97,12 @@ pub fn is_full(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Whether there is no descriptor left, for us or for the machine, which passes when somebody closes one.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
 /// The same of what the file system says.
 pub fn is_full_kind(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};

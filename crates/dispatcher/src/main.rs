@@ -9,6 +9,7 @@ mod board;
 mod client;
 mod clock;
 mod config;
+mod descriptors;
 mod engine;
 mod exit;
 mod folder;

@@ -232,11 +232,11 @@ impl Publisher {
     }
 }
 
-/// The folder is full or gone, which may pass; or else the disk has failed.
+/// The folder is full or gone, or there is no descriptor left, which may pass; or else the disk has failed.
 fn wait_or_fail(error: std::io::Error, path: &std::path::Path) -> Result<()> {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied => Ok(()),
-        kind if exit::is_full_kind(kind) => Ok(()),
+        kind if exit::is_full_kind(kind) || exit::is_out_of_descriptors(&error) => Ok(()),
         _ => Err(unsynced(error, path)),
     }
 }

@@ -27,19 +27,45 @@ pub struct Repaired {
 /// # Errors
 /// Where the folder or the database cannot be read.
 pub fn repair(folder: &Folder, store: &Store, stored: &[Stored], keep: Keep) -> Result<Repaired> {
-    let results = results_there(folder)?;
-    let (mut retention, now_ms) = (retention(store, keep)?, wall_ms());
-    let expired: BTreeSet<_> = std::iter::from_fn(|| retention.take_expired(now_ms)).collect();
-    for commit in results.intersection(&expired) {
-        fs::remove_file(folder.result(*commit)).ok();
+    let Found { expired, missing, retention } = find(folder, store, stored, keep)?;
+    for commit in expired {
+        fs::remove_file(folder.result(commit)).ok();
     }
-    let is_done = |commit: &&Stored| matches!(commit.state, StoredState::Done { .. });
-    let may_miss = |commit: &&Stored| commit.is_retried || !results.contains(&commit.commit);
-    let kept = stored.iter().filter(is_done).filter(|commit| !expired.contains(&commit.commit));
-    let missing: Vec<_> = kept.filter(may_miss).map(|commit| commit.commit).collect();
     remove_output(folder, stored, &missing)?;
     folder.remove_unfinished();
     Ok(Repaired { missing, retention })
+}
+
+/// The commits that have a verdict and perhaps no result that says so, while the dispatcher is at work: nothing is removed.
+///
+/// # Errors
+/// Where the folder or the database cannot be read.
+pub fn missing(
+    folder: &Folder,
+    store: &Store,
+    stored: &[Stored],
+    keep: Keep,
+) -> Result<Vec<CommitId>> {
+    find(folder, store, stored, keep).map(|found| found.missing)
+}
+
+/// What is there, and what is not.
+struct Found {
+    expired: Vec<CommitId>,
+    missing: Vec<CommitId>,
+    retention: Retention,
+}
+
+fn find(folder: &Folder, store: &Store, stored: &[Stored], keep: Keep) -> Result<Found> {
+    let results = results_there(folder)?;
+    let (mut retention, now_ms) = (retention(store, keep)?, wall_ms());
+    let expired: BTreeSet<_> = std::iter::from_fn(|| retention.take_expired(now_ms)).collect();
+    let is_done = |commit: &&Stored| matches!(commit.state, StoredState::Done { .. });
+    let may_miss = |commit: &&Stored| commit.is_retried || !results.contains(&commit.commit);
+    let kept = stored.iter().filter(is_done).filter(|commit| !expired.contains(&commit.commit));
+    let missing = kept.filter(may_miss).map(|commit| commit.commit).collect();
+    let expired = results.intersection(&expired).copied().collect();
+    Ok(Found { expired, missing, retention })
 }
 
 fn retention(store: &Store, keep: Keep) -> Result<Retention> {

@@ -35,6 +35,8 @@ pub struct Facts {
     pub skipped_unnamed: u64,
     /// The attempt that decided it, or the last; 0 where there was none.
     pub attempt: Attempt,
+    /// The newest attempt of all.
+    pub newest: Attempt,
     /// Who ran it, if anybody did.
     pub runner: Option<RunnerName>,
     /// When it began, in milliseconds since 1970.
@@ -119,7 +121,7 @@ pub fn sync_output(folder: &Folder, facts: &Facts) -> io::Result<()> {
 
 /// Removes what the attempts of a published commit printed: it is in the result, or belongs to an attempt that was lost.
 pub fn forget_output(folder: &Folder, facts: &Facts) {
-    for attempt in 1..=facts.attempt.0 {
+    for attempt in 1..=facts.newest.0 {
         // What cannot be removed now is found at the next start.
         fs::remove_file(folder.output(facts.commit, Attempt(attempt))).ok();
     }
@@ -232,6 +234,7 @@ pub(crate) mod tests {
             skipped: vec!["cd".repeat(20).parse().unwrap()],
             skipped_unnamed: 8_999,
             attempt: Attempt(2),
+            newest: Attempt(2),
             runner: Some("oak/1".parse().unwrap()),
             started_ms: Some(1_795_356_843_000),
             output_bytes: Some(0),

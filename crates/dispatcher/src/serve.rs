@@ -17,6 +17,7 @@ use signal_hook::iterator::Signals;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::descriptors;
 use crate::engine::{Engine, Message};
 use crate::exit::{self, DiskFailed};
 use crate::folder::Folder;
@@ -37,6 +38,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Where it cannot start, or the disk fails it.
 pub fn serve(config: Config) -> Result<()> {
     let folder = Arc::new(Folder::open(&config.results_dir)?);
+    let connections_max = descriptors::connections_max(config.connections_max);
     let listener = listener::bind(&config.addresses)?;
     let (store, stored) = remembered(&folder)?;
     let (events, messages) = channel();
@@ -77,7 +79,7 @@ pub fn serve(config: Config) -> Result<()> {
     });
     let address = listener.local_addr().context("cannot tell where it listens")?;
     thread::Builder::new().name("listener".to_owned()).spawn(move || {
-        listener::run(&listener, config.connections_max, &events, &shared);
+        listener::run(&listener, connections_max, &events, &shared);
     })?;
     announce(address);
     manager::tell(manager::READY);

@@ -66,6 +66,9 @@ pub const LABELS_MAX: usize = 32;
 /// A commit's subject, in bytes of UTF-8. An observer cuts a longer one.
 pub const SUBJECT_BYTES_MAX: usize = 500;
 
+/// The largest count and the longest time in milliseconds: the largest whole number that every reader of JSON keeps.
+pub const NUMBER_MAX: u64 = 9_007_199_254_740_991;
+
 /// Output of one attempt as a whole. A runner cuts at its own `--output-limit`, which may not be larger.
 pub const ATTEMPT_BYTES_MAX: u64 = 1_073_741_824;
 

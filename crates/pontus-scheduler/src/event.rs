@@ -197,7 +197,7 @@ pub enum Record {
     Decided {
         /// Which commit.
         commit: CommitId,
-        /// The try that decided it, or the last one; 0 where there was none.
+        /// The try that decided it, or the last one; 0 where it was taken back from the queue.
         attempt: Attempt,
         /// Where the verdict comes from.
         why: Why,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use log::{error, info};
 use pontus_scheduler::Scheduler;
-use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked};
 use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 
 use super::{DISK_CHECK, Engine, Message, StartedOver};
@@ -76,7 +76,11 @@ impl Engine {
             SQLITE_IOERR_WRITE | SQLITE_IOERR_SHMSIZE => {
                 self.folder.try_room().is_err_and(|error| exit::is_full_kind(error.kind()))
             }
-            _ => exit::is_full(error) || matches!(found.code, DatabaseBusy | DatabaseLocked),
+            // It opens its log and its shared memory when it wants them: then a descriptor may be missing.
+            _ => {
+                exit::is_full(error)
+                    || matches!(found.code, DatabaseBusy | DatabaseLocked | CannotOpen)
+            }
         }
     }
 
@@ -93,6 +97,10 @@ impl Engine {
         self.store.roll_back();
         let stored = self.store.stored().context(DiskFailed)?;
         let paused = self.store.is_paused().context(DiskFailed)?;
+        // What was committed, and could not be acted upon any more, is made up for. A folder that is gone has its own time.
+        if let Ok(missing) = repair::missing(&self.folder, &self.store, &stored, self.keep) {
+            self.have_done(Job::Repair(missing));
+        }
         self.scheduler = Scheduler::restore(self.config, stored, paused, self.clock.now());
         for mailbox in std::mem::take(&mut self.mailboxes).into_values() {
             // A session that ended meanwhile does not wait.

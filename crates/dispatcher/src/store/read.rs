@@ -75,7 +75,7 @@ impl Store {
 pub(super) fn facts(database: &Connection, commit: CommitId) -> Result<Option<Facts>> {
     let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
                       v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
-                      c.skipped_unnamed, v.decided_ms \
+                      c.skipped_unnamed, v.decided_ms, c.attempts \
                FROM commits c \
                JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
                LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
@@ -131,6 +131,7 @@ fn facts_of(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
         skipped: Vec::new(),
         skipped_unnamed: row.get(12)?,
         attempt: Attempt(row.get(2)?),
+        newest: Attempt(row.get(14)?),
         runner: checked_option(row, 3)?,
         started_ms: row.get(4)?,
         output_bytes: row.get(5)?,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Reply, Request, Submission, Verdict};
+use super::{Code, Reply, Report, Request, Submission, Verdict};
 use crate::limits::{
-    CASES_MAX, LABELS_MAX, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX, SKIPPED_MAX,
-    STATUS_COMMITS_MAX, UNITS_MAX,
+    CASES_MAX, LABELS_MAX, LINE_BYTES_MAX, NUMBER_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX,
+    SKIPPED_MAX, STATUS_COMMITS_MAX, UNITS_MAX,
 };
 use crate::line::LineTooLong;
 use crate::text::escaped;
@@ -104,36 +104,56 @@ fn code_of(text: &str) -> Code {
 }
 
 fn check_limits(request: &Request) -> Result<(), ParseError> {
-    let at_most = |what: &str, count: usize, max: usize| {
-        let message = || format!("at most {max} {what}, not {count}");
-        if count <= max { Ok(()) } else { Err(ParseError::new(Code::Malformed, message())) }
-    };
     match request {
-        Request::Submit(Submission { skipped, labels, .. }) => {
-            at_most("skipped commits", skipped.len(), SKIPPED_MAX)?;
-            at_most("labels", labels.len(), LABELS_MAX)
-        }
+        Request::Submit(submission) => check_submission(submission),
         Request::Status { commits } => {
             at_most("commits of a status", *commits as usize, STATUS_COMMITS_MAX)
         }
         Request::Register { labels, .. } => at_most("labels", labels.len(), LABELS_MAX),
         Request::Output { data, .. } => at_most("bytes of output", data.0.len(), OUTPUT_BYTES_MAX),
-        Request::Report { report, .. } => {
-            let reason = report.reason.as_deref().unwrap_or_default();
-            at_most("units", report.units.len(), UNITS_MAX)?;
-            let cases = report.units.iter().map(|unit| unit.cases.len()).sum();
-            at_most("cases", cases, CASES_MAX)?;
-            at_most("bytes of reason", reason.len(), REASON_BYTES_MAX)?;
-            if reason.chars().any(char::is_control) {
-                return Err(ParseError::new(Code::Malformed, "a reason is one line"));
-            }
-            if report.verdict == Verdict::Cancelled {
-                return Err(ParseError::new(Code::Malformed, "a runner does not cancel"));
-            }
-            Ok(())
-        }
+        Request::Report { report, .. } => check_report(report),
         _ => Ok(()),
     }
+}
+
+fn check_submission(submission: &Submission) -> Result<(), ParseError> {
+    let committed_ms = submission.about.as_ref().map_or(0, |about| about.committed_ms);
+    at_most("skipped commits", submission.skipped.len(), SKIPPED_MAX)?;
+    at_most("labels", submission.labels.len(), LABELS_MAX)?;
+    countable([submission.skipped_unnamed, committed_ms.unsigned_abs()])
+}
+
+fn check_report(report: &Report) -> Result<(), ParseError> {
+    let reason = report.reason.as_deref().unwrap_or_default();
+    let cases = || report.units.iter().flat_map(|unit| &unit.cases);
+    at_most("units", report.units.len(), UNITS_MAX)?;
+    at_most("cases", cases().count(), CASES_MAX)?;
+    at_most("bytes of reason", reason.len(), REASON_BYTES_MAX)?;
+    if reason.chars().any(char::is_control) {
+        return Err(ParseError::new(Code::Malformed, "a reason is one line"));
+    }
+    if report.verdict == Verdict::Cancelled {
+        return Err(ParseError::new(Code::Malformed, "a runner does not cancel"));
+    }
+    if report.verdict == Verdict::Passed && report.counts.failed > 0 {
+        return Err(ParseError::new(Code::Malformed, "what has failures has not passed"));
+    }
+    let times = [Some(report.duration_ms), report.checked_out_ms, report.first_output_ms];
+    countable(times.into_iter().flatten())?;
+    countable(report.units.iter().map(|unit| unit.duration_ms))?;
+    countable(cases().filter_map(|case| case.duration_ms))
+}
+
+fn at_most(what: &str, count: usize, max: usize) -> Result<(), ParseError> {
+    let message = || format!("at most {max} {what}, not {count}");
+    if count <= max { Ok(()) } else { Err(ParseError::new(Code::Malformed, message())) }
+}
+
+/// Numbers that are stored, added to, and read by others.
+fn countable(numbers: impl IntoIterator<Item = u64>) -> Result<(), ParseError> {
+    let message = || format!("no number may be over {NUMBER_MAX}");
+    let fits = numbers.into_iter().all(|number| number <= NUMBER_MAX);
+    if fits { Ok(()) } else { Err(ParseError::new(Code::Malformed, message())) }
 }
 
 #[cfg(test)]

@@ -100,3 +100,26 @@ fn the_largest_report_and_output_fit_into_a_line() {
     let data = Bytes(vec![0xff; OUTPUT_BYTES_MAX]);
     assert!(encode(&Request::Output { commit, attempt, offset: u64::MAX, data }).is_ok());
 }
+
+#[test]
+fn numbers_have_a_bound_that_they_can_be_counted_on_from() {
+    let commit = "0".repeat(40);
+    let submit = |number: u64| {
+        format!(
+            r#"{{"type":"submit","commit":"{commit}","project":"p","skipped_unnamed":{number}}}"#
+        )
+    };
+    assert!(decode_request(submit(NUMBER_MAX).as_bytes()).is_ok());
+    assert_eq!(code(submit(NUMBER_MAX + 1).as_bytes()), Code::Malformed);
+    let report = |verdict: &str, failed: u32, duration_ms: u64| {
+        let counts = format!(r#"{{"passed":1,"failed":{failed},"skipped":0}}"#);
+        let report = format!(
+            r#"{{"verdict":"{verdict}","counts":{counts},"duration_ms":{duration_ms},"output_bytes":0,"units":[]}}"#
+        );
+        format!(r#"{{"type":"report","commit":"{commit}","attempt":1,"report":{report}}}"#)
+    };
+    assert!(decode_request(report("passed", 0, NUMBER_MAX).as_bytes()).is_ok());
+    assert_eq!(code(report("passed", 0, NUMBER_MAX + 1).as_bytes()), Code::Malformed);
+    assert!(decode_request(report("failed", 1, 0).as_bytes()).is_ok());
+    assert_eq!(code(report("passed", 1, 0).as_bytes()), Code::Malformed);
+}

@@ -80,12 +80,16 @@ impl Scheduler {
 
     /// A commit gets its verdict, whether it is queued or running, and all who wait for that hear of it.
     pub(super) fn decide(&mut self, id: CommitId, why: Why, out: &mut Effects) {
-        let attempt = self.end_lease(id);
+        let was_running = self.commits.get(&id).is_some_and(|commit| commit.lease.is_some());
+        let newest = self.end_lease(id);
+        // Whoever takes a queued commit back says nothing of what its earlier attempts were.
+        let is_ours = matches!(why, Why::Cancelled | Why::GaveWay(_)) && !was_running;
+        let attempt = if is_ours { Attempt(0) } else { newest };
         if let Some(commit) = self.commits.remove(&id) {
             self.queues.remove_commit(id, &commit);
         }
         let reported = (why == Why::Report).then_some(attempt);
-        self.decided.insert(id, Decided { attempts: attempt.0, reported });
+        self.decided.insert(id, Decided { attempts: newest.0, reported });
         out.push(Effect::Remember(Record::Decided { commit: id, attempt, why }));
         out.push(Effect::Publish(id));
         for session in self.watches.of(id) {

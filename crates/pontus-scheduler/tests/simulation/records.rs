@@ -37,10 +37,10 @@ impl Check {
                 was_run(ledger, commit, running, run)
             }
             Record::Decided { attempt, why, .. } => {
-                let last = entry.last_attempt();
-                hold(*attempt == last, || {
-                    format!("{commit:?} is decided by {attempt}, not {last}")
-                })?;
+                // What is taken back from the queue blames none of its earlier tries.
+                let is_queued = entry.running().is_none() && !matches!(why, Why::RunnersLost(_));
+                let by = if is_queued { Attempt(0) } else { entry.last_attempt() };
+                hold(*attempt == by, || format!("{commit:?} is decided by {attempt}, not {by}"))?;
                 self.may_be_decided(disk, entry, *why)
             }
             Record::Submitted { .. } | Record::Retried { .. } | Record::Paused(_) => {
