@@ -193,13 +193,17 @@ impl<'a> Session<'a> {
 
     /// Asks the engine. Where there is no answer, returns what is to be said instead.
     fn ask(&self, event: Event, enclosed: Enclosed) -> Result<Answer, Reply> {
+        let not_taken =
+            || refusal(Code::StorageFull, "the dispatcher's disk did not take it; try again");
+        // Where it has started over since our last question, it must not do what we are about to be told that it did not.
+        if let Ok(Err(StartedOver)) = self.answers.try_recv() {
+            return Err(not_taken());
+        }
         // An engine that has stopped hears nothing, and says nothing.
         self.engine.send(Message::Happened(event, enclosed)).map_err(|_| translate::leaving())?;
         match self.answers.recv() {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(StartedOver)) => {
-                Err(refusal(Code::StorageFull, "the dispatcher's disk did not take it; try again"))
-            }
+            Ok(Err(StartedOver)) => Err(not_taken()),
             Err(_) => Err(translate::leaving()),
         }
     }
