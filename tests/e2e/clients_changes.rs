@@ -41,7 +41,7 @@ fn cancel_in_each_state() {
     let shown = told_json(&yard, &["show", &queued, "--json"]);
     assert_eq!((&shown["verdict"], &shown["attempts"]), (&json!("cancelled"), &json!([])));
     let asked = ask(&yard, &["log", &queued]);
-    let said = format!("dispatcher: no output of {queued} is kept\n");
+    let said = format!("dispatcher: {queued} has no output: it was never run, and is cancelled\n");
     assert_eq!((asked.code, asked.out.as_str(), asked.err), (Some(0), "", said));
 
     let checkpoint = Checkpoint::new();

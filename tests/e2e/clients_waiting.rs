@@ -1,8 +1,10 @@
 //! Users who wait: `wait` and `log -f`, over lost runners and restarted dispatchers.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use pontus_tests::{Checkpoint, Process, Yard, last_line};
+use rustix::process::Signal;
 
 use crate::clients::{ask, asking, refused, told, told_json};
 
@@ -62,6 +64,29 @@ fn wait_gives_up_when_it_is_told_to() {
     waiting.wait_for("; dialling ");
     assert_eq!(waiting.wait().code(), Some(124));
     waiting.wait_for("dispatcher: cannot wait any longer: the dispatcher is not back");
+}
+
+#[test]
+fn wait_gives_up_also_where_the_dispatcher_hangs() {
+    let mut yard = Yard::new();
+    let dispatcher = talkative(&mut yard);
+    let commit = "a2".repeat(20);
+    told(&yard, &["submit", &commit, "--project", "nobody's"]);
+    let started = Instant::now();
+    let mut waiting =
+        Process::start("wait", &mut asking(&yard, &["wait", &commit, "--timeout", "1s"]));
+    dispatcher.wait_for_many(" is Client", 2);
+    dispatcher.signal(Signal::STOP);
+    assert_eq!(waiting.wait().code(), Some(124));
+    // One that hangs already is connected to, and says nothing.
+    let line = refused(&yard, &["wait", &commit, "--timeout", "50ms"], 124);
+    // An answer alone may take fifteen seconds, a greeting three.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let said = "dispatcher: cannot wait any longer: lost the dispatcher: nothing was heard in time";
+    assert_eq!(line, said);
+    dispatcher.signal(Signal::CONT);
+    let line = refused(&yard, &["wait", &commit, "--timeout", "50ms"], 124);
+    assert_eq!(line, format!("dispatcher: {commit} has no verdict yet: queued"));
 }
 
 #[test]
@@ -134,7 +159,7 @@ fn log_follows_while_it_runs_and_into_the_next_attempt() {
     let _oak = Process::start("runner", command.env("HOME_OF_IT", "oak"));
     checkpoint.arrival().0.leave_with(1);
     assert_eq!(following.wait().code(), Some(0), "whatever the verdict");
-    following.wait_for("dispatcher: attempt 1 has ended without a verdict; this is attempt 2");
+    following.wait_for("dispatcher: attempt 1 is over; this is attempt 2");
     following.wait_for("on oak");
     // What decided it is what is kept.
     let log = told(&yard, &["log", &commit]);

@@ -9,10 +9,12 @@ use crate::limits::{GREETING_MS_MAX, POLL_MS_MAX, PROTOCOL, WRITE_MS_MAX};
 use crate::message::{Code, ParseError, Reply, Request, Role, decode_reply, encode};
 
 /// Why a question has no answer. The connection is of no use afterwards, except after `Refused`.
+///
+/// Each says its whole reason itself and names no source: whoever prints an error with its sources would say it twice.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No connection.
-    #[error("cannot reach the dispatcher at {address}: {reason}")]
+    #[error("cannot reach the dispatcher at {address}: {reason}{}", advice(reason))]
     Unreachable {
         /// What was dialled.
         address: String,
@@ -21,10 +23,10 @@ pub enum ClientError {
     },
     /// The connection broke, or nobody answered in time.
     #[error("lost the dispatcher: {0}")]
-    Lost(#[from] ReadError),
+    Lost(ReadError),
     /// The peer does not speak as a dispatcher does.
     #[error("the peer does not speak this protocol: {0}")]
-    Garbled(#[from] ParseError),
+    Garbled(ParseError),
     /// A reply that does not belong to the request.
     #[error("the dispatcher's answer does not fit the question")]
     Unfitting,
@@ -39,6 +41,28 @@ pub enum ClientError {
     /// The request is too long for a line.
     #[error(transparent)]
     TooLong(#[from] crate::line::LineTooLong),
+}
+
+impl From<ReadError> for ClientError {
+    fn from(error: ReadError) -> ClientError {
+        ClientError::Lost(error)
+    }
+}
+
+impl From<ParseError> for ClientError {
+    fn from(error: ParseError) -> ClientError {
+        ClientError::Garbled(error)
+    }
+}
+
+/// What to do about a dispatcher that cannot be reached, where that is plain.
+fn advice(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "; nobody listens there: start the dispatcher, or give --dispatcher-server"
+        }
+        _ => "",
+    }
 }
 
 /// A greeted connection to a dispatcher.
@@ -155,4 +179,56 @@ fn dial_one(address: &SocketAddr, deadline: Instant, left: usize) -> io::Result<
     let share =
         deadline.saturating_duration_since(Instant::now()) / u32::try_from(left).unwrap_or(1);
     TcpStream::connect_timeout(address, share.max(Duration::from_millis(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    /// What is said by those who print an error with all its sources.
+    fn with_sources(error: &ClientError) -> String {
+        let mut said = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            said.push_str(&format!(": {error}"));
+            source = error.source();
+        }
+        said
+    }
+
+    #[test]
+    fn every_reason_is_said_once() {
+        let garbled = decode_reply(b"nonsense").unwrap_err();
+        let too_long = crate::line::LineTooLong { bytes_max: 8 };
+        let errors = [
+            (ClientError::from(ReadError::TimedOut), "nothing was heard in time".to_owned()),
+            (ReadError::Io(io::Error::other("no cable")).into(), "no cable".to_owned()),
+            (ReadError::TooLong(too_long).into(), too_long.to_string()),
+            (too_long.into(), too_long.to_string()),
+            (garbled.into(), decode_reply(b"nonsense").unwrap_err().to_string()),
+        ];
+        for (error, reason) in errors {
+            let said = with_sources(&error);
+            assert_eq!(said, error.to_string());
+            assert_eq!(said.matches(&reason).count(), 1, "{said}");
+        }
+    }
+
+    #[test]
+    fn advice_is_given_where_nobody_listens() {
+        let said = |kind: io::ErrorKind| {
+            let address = "localhost:8888".to_owned();
+            ClientError::Unreachable { address, reason: kind.into() }.to_string()
+        };
+        let refused = said(io::ErrorKind::ConnectionRefused);
+        let advice = "; nobody listens there: start the dispatcher, or give --dispatcher-server";
+        assert!(
+            refused.starts_with("cannot reach the dispatcher at localhost:8888: "),
+            "{refused}"
+        );
+        assert!(refused.ends_with(advice), "{refused}");
+        assert!(!said(io::ErrorKind::TimedOut).contains("nobody listens"));
+    }
 }

@@ -25,4 +25,4 @@ pub use message::{
     KNOWN_TYPES, Outcome, ParseError, Progress, Reply, Report, Request, Role, RunnerLine, Shown,
     State, Status, Submission, UnitReport, Verdict, WaitsFor, decode_reply, decode_request, encode,
 };
-pub use text::{escaped, parse_address, parse_duration, parse_size, seconds};
+pub use text::{escaped, is_obeyed, parse_address, parse_duration, parse_size, seconds};

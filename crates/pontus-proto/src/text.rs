@@ -2,13 +2,21 @@
 
 use std::time::Duration;
 
-/// `text` with its control characters escaped, so that it can be shown on a terminal or in one line of a log.
+/// `text` with every character escaped that [is obeyed](is_obeyed), so that it can be shown on a terminal or in one line of a log.
 pub fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
+}
+
+/// Whether whoever shows `c` does something instead: control characters, ends of lines and paragraphs, and what turns the
+/// direction of the text around it, by which a line can be made to read as another.
+pub fn is_obeyed(c: char) -> bool {
+    let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let ends_a_line = matches!(c, '\u{2028}' | '\u{2029}');
+    c.is_control() || reorders || ends_a_line
 }
 
 /// A duration as results show it: `3.412s`.
@@ -91,6 +99,16 @@ mod tests {
         for text in ["", "localhost", ":8888", "localhost:", "localhost:0", "localhost:22x"] {
             assert!(parse_address(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn text_is_not_reordered() {
+        for c in "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars() {
+            assert_eq!(escaped(&format!("a{c}b")), format!("a\\u{{{:x}}}b", u32::from(c)));
+        }
+        // Their neighbours, and letters that are read from right to left by themselves.
+        let harmless = "\u{200d}\u{2010}\u{2027}\u{202f}\u{2065}\u{206a}\u{5d0}\u{627}";
+        assert_eq!(escaped(harmless), harmless);
     }
 
     #[test]

@@ -15,6 +15,9 @@ const REDIAL_MIN: Duration = Duration::from_millis(100);
 /// The longest time between two such dials: somebody is waiting.
 const REDIAL_MAX: Duration = Duration::from_secs(2);
 
+/// What an answer may take beyond the time that the user gives: whoever asks for a verdict until then is answered at its end.
+const ANSWER_GRACE: Duration = Duration::from_millis(500);
+
 /// A dispatcher that answers.
 pub struct Dispatcher {
     address: String,
@@ -45,10 +48,23 @@ impl Dispatcher {
         Ok(Dispatcher { address, client, patience: None })
     }
 
-    /// From here on, a dispatcher that is lost is dialled again until `deadline`, for ever where there is none. `tell` tells
-    /// the user so once.
-    pub fn be_patient(&mut self, deadline: Option<Instant>, tell: impl FnOnce(&str) + 'static) {
-        self.patience = Some(Patience { deadline, tell: Some(Box::new(tell)) });
+    /// The same, and from then on a dispatcher that is lost is dialled again until `deadline`, for ever where there is none.
+    /// `tell` tells the user so once.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; [`OutOfTime`] where the patience is over.
+    pub fn dial_patiently(
+        server: &Server,
+        deadline: Option<Instant>,
+        tell: impl FnOnce(&str) + 'static,
+    ) -> Result<Dispatcher> {
+        let address = server.dispatcher_server.clone();
+        let client = match Client::connect_within(time_for(deadline), &address, Role::Client) {
+            Err(error) if is_passing(&error) && is_over(deadline) => return Err(too_late(&error)),
+            connected => connected?,
+        };
+        let patience = Some(Patience { deadline, tell: Some(Box::new(tell)) });
+        Ok(Dispatcher { address, client, patience })
     }
 
     /// Asks, and waits for the answer.
@@ -56,8 +72,9 @@ impl Dispatcher {
     /// # Errors
     /// See [`ClientError`]; [`OutOfTime`] where the patience is over.
     pub fn ask(&mut self, request: &Request) -> Result<Reply> {
+        let deadline = self.patience.as_ref().and_then(|patience| patience.deadline);
         loop {
-            match self.client.ask(request) {
+            match self.client.ask_within(time_for(deadline), request) {
                 Err(error) if is_passing(&error) => self.dial_again(error)?,
                 answered => return Ok(answered?),
             }
@@ -68,13 +85,16 @@ impl Dispatcher {
         let Some(Patience { deadline, tell }) = &mut self.patience else {
             return Err(lost.into());
         };
+        if is_over(*deadline) {
+            return Err(too_late(&lost));
+        }
         if let Some(tell) = tell.take() {
             tell(&format!("{lost}; dialling {} until it is back", self.address));
         }
         let mut pause = REDIAL_MIN;
         loop {
             rest(pause, *deadline)?;
-            match Client::connect(&self.address, Role::Client) {
+            match Client::connect_within(time_for(*deadline), &self.address, Role::Client) {
                 Ok(client) => {
                     self.client = client;
                     return Ok(());
@@ -135,6 +155,20 @@ fn is_passing(error: &ClientError) -> bool {
     }
 }
 
+/// How long a dial or an answer may take: as long as ever, where there is no deadline.
+fn time_for(deadline: Option<Instant>) -> Duration {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    left.map_or(Client::ANSWER, |left| left.saturating_add(ANSWER_GRACE))
+}
+
+fn is_over(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+fn too_late(error: &ClientError) -> anyhow::Error {
+    OutOfTime(format!("cannot wait any longer: {error}")).into()
+}
+
 /// Lets `pause` pass. There is nothing to be awaited: nobody tells when a port is opened.
 fn rest(pause: Duration, deadline: Option<Instant>) -> Result<()> {
     let now = Instant::now();
@@ -142,7 +176,7 @@ fn rest(pause: Duration, deadline: Option<Instant>) -> Result<()> {
     while let Some(left) = until.checked_duration_since(Instant::now()).filter(|d| !d.is_zero()) {
         thread::park_timeout(left);
     }
-    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+    if is_over(deadline) {
         let why = "cannot wait any longer: the dispatcher is not back".to_owned();
         return Err(OutOfTime(why).into());
     }

@@ -5,6 +5,8 @@
 
 use std::str;
 
+use pontus_proto::is_obeyed;
+
 /// The longest colour that is waited for. Those of tools have a dozen bytes.
 const COLOUR_BYTES_MAX: usize = 64;
 
@@ -70,8 +72,7 @@ fn show_text(mut text: &str, shown: &mut String) {
             Some(bytes) => bytes,
             None if text.starts_with("\r\n") => 1,
             None => {
-                let is_obeyed = c.is_control() && !matches!(c, '\n' | '\t');
-                if is_obeyed {
+                if is_obeyed(c) && !matches!(c, '\n' | '\t') {
                     shown.extend(c.escape_default())
                 } else {
                     shown.push(c)
@@ -95,9 +96,8 @@ mod tests {
     use super::*;
 
     const PRINTED: &[u8] =
-        b"\x1b[1;31mred\x1b[0m\ttab\r\n50%\r\x1b]0;title\x07\x1b[2J\xff gr\xc3\xb6\xc3\x9fer \xc2\x9b\x1b";
-    const SHOWN: &str =
-        "red\ttab\n50%\\r\\u{1b}]0;title\\u{7}\\u{1b}[2J\\xff größer \\u{9b}\\u{1b}";
+        b"\x1b[1;31mred\x1b[0m\ttab\r\n50%\r\x1b]0;title\x07\x1b[2J\xff gr\xc3\xb6\xc3\x9fer \xc2\x9b\xe2\x80\xae\xd8\x9c\x1b";
+    const SHOWN: &str = "red\ttab\n50%\\r\\u{1b}]0;title\\u{7}\\u{1b}[2J\\xff größer \\u{9b}\\u{202e}\\u{61c}\\u{1b}";
 
     #[test]
     fn a_terminal_obeys_nothing_of_it_however_it_is_cut() {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use pontus_proto::limits::POLL_MS_MAX;
-use pontus_proto::{Attempt, ClientError, CommitId, Reply, Request, State};
+use pontus_proto::{Attempt, ClientError, CommitId, Reply, Request, Shown, State};
 
 use super::ask::Dispatcher;
 use super::escape::Escape;
@@ -45,26 +45,37 @@ pub fn run(args: &Args) -> Result<Ended> {
 
 /// Prints what there is now.
 fn print_now(dispatcher: &mut Dispatcher, commit: CommitId, printer: &mut Printer) -> Result<()> {
-    let Newest { attempt, is_done } = newest(dispatcher, commit)?;
+    let shown = dispatcher.show(commit)?;
+    let attempt = newest(&shown);
     let is_any = attempt.0 > 0 && print(dispatcher, commit, attempt, 0, printer)? > 0;
     if !is_any {
-        let kept = if is_done { "kept" } else { "there yet" };
-        say(&format!("no output of {commit} is {kept}"));
+        say(&why_nothing(&shown));
     }
     Ok(())
 }
 
-/// The newest attempt, 0 where there is none yet, and whether the commit has its verdict.
-struct Newest {
-    attempt: Attempt,
-    is_done: bool,
+/// Why there is no output to be printed.
+fn why_nothing(shown: &Shown) -> String {
+    let commit = shown.submission.commit;
+    let attempt = newest(shown);
+    match (&shown.decided, shown.state) {
+        (Some(decided), _) if attempt.0 == 0 => {
+            format!("{commit} has no output: it was never run, and is {}", decided.verdict.word())
+        }
+        (Some(_), _) => format!("no output of {commit} is kept"),
+        (None, State::Queued) if attempt.0 > 0 => {
+            format!(
+                "{commit} is queued again: attempt {attempt} is over and its output is not kept"
+            )
+        }
+        (None, _) => format!("no output of {commit} is there yet"),
+    }
 }
 
-fn newest(dispatcher: &mut Dispatcher, commit: CommitId) -> Result<Newest> {
-    let shown = dispatcher.show(commit)?;
+/// The attempt that decided it, or else the newest; 0 where there is none yet.
+fn newest(shown: &Shown) -> Attempt {
     let last = shown.attempts.last().map_or(Attempt(0), |last| last.attempt);
-    let attempt = shown.decided.as_ref().map_or(last, |decided| decided.attempt);
-    Ok(Newest { attempt, is_done: shown.state == State::Done })
+    shown.decided.as_ref().map_or(last, |decided| decided.attempt)
 }
 
 /// Prints one attempt after the other, until the commit has its verdict.
@@ -72,16 +83,15 @@ fn follow(dispatcher: &mut Dispatcher, commit: CommitId, printer: &mut Printer) 
     let mut printed = Attempt(0);
     loop {
         // Whether it is done is asked before its output is: so nothing can come after what is printed then.
-        let Newest { attempt, is_done } = newest(dispatcher, commit)?;
+        let shown = dispatcher.show(commit)?;
+        let attempt = newest(&shown);
         if attempt > printed {
             if printed.0 > 0 {
-                say(&format!(
-                    "attempt {printed} has ended without a verdict; this is attempt {attempt}"
-                ));
+                say(&format!("attempt {printed} is over; this is attempt {attempt}"));
             }
             print(dispatcher, commit, attempt, POLL_MS_MAX, printer)?;
             printed = attempt;
-        } else if is_done {
+        } else if shown.state == State::Done {
             return Ok(());
         } else {
             dispatcher.ask(&news(commit, printed))?;
@@ -136,5 +146,36 @@ impl Printer {
             text.push_str(&self.escape.finish());
         }
         self.screen.put(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::testing::shown;
+
+    #[test]
+    fn what_is_said_where_there_is_no_output() {
+        let mut shown = shown();
+        let commit = shown.submission.commit;
+        assert_eq!(why_nothing(&shown), format!("no output of {commit} is kept"));
+        let decided = shown.decided.take();
+        shown.state = State::Queued;
+        let said =
+            format!("{commit} is queued again: attempt 2 is over and its output is not kept");
+        assert_eq!(why_nothing(&shown), said);
+        shown.state = State::Running;
+        assert_eq!(why_nothing(&shown), format!("no output of {commit} is there yet"));
+        shown.attempts.clear();
+        shown.state = State::Queued;
+        assert_eq!(why_nothing(&shown), format!("no output of {commit} is there yet"));
+        shown.state = State::Done;
+        shown.decided = decided.map(|decided| pontus_proto::Decided {
+            attempt: Attempt(0),
+            verdict: pontus_proto::Verdict::Cancelled,
+            ..decided
+        });
+        let said = format!("{commit} has no output: it was never run, and is cancelled");
+        assert_eq!(why_nothing(&shown), said);
     }
 }

@@ -35,7 +35,7 @@ impl Which {
     /// # Errors
     /// [`NoSuchCommit`], and whatever keeps us from asking.
     pub fn find(&self) -> Result<(Dispatcher, CommitId)> {
-        self.find_with(|_| ())
+        self.find_with(Dispatcher::dial)
     }
 
     /// The same, and once the dispatcher was there, it is waited for where it is lost.
@@ -47,16 +47,18 @@ impl Which {
         deadline: Option<Instant>,
         tell: impl FnOnce(&str) + 'static,
     ) -> Result<(Dispatcher, CommitId)> {
-        self.find_with(|dispatcher| dispatcher.be_patient(deadline, tell))
+        self.find_with(|server| Dispatcher::dial_patiently(server, deadline, tell))
     }
 
-    fn find_with(&self, prepare: impl FnOnce(&mut Dispatcher)) -> Result<(Dispatcher, CommitId)> {
+    fn find_with(
+        &self,
+        dial: impl FnOnce(&Server) -> Result<Dispatcher>,
+    ) -> Result<(Dispatcher, CommitId)> {
         let prefix = match &self.repo {
             Some(repo) => resolve(&Git::in_clone(repo), &self.commit)?.to_string().parse()?,
             None => prefix(&self.commit)?,
         };
-        let mut dispatcher = Dispatcher::dial(&self.server)?;
-        prepare(&mut dispatcher);
+        let mut dispatcher = dial(&self.server)?;
         let commit = find(&mut dispatcher, &prefix)?;
         Ok((dispatcher, commit))
     }
