@@ -165,3 +165,21 @@ fn shells_and_man_take_what_is_generated() {
     assert_eq!(manual.matches("\n.TH ").count(), 1);
     assert_eq!(ask(&yard, &["--generate", "powershell"]).code, Some(2));
 }
+
+#[test]
+fn each_program_has_its_manual_whatever_the_environment_says() {
+    let yard = Yard::new();
+    for (program, variable) in [
+        ("dispatcher", ("PONTUS_PORT", "1")),
+        ("observer", ("PONTUS_INTERVAL", "1s")),
+        ("runner", ("PONTUS_NAME", "oak")),
+    ] {
+        let mut command = yard.command(program);
+        let output =
+            command.args(["--generate", "man"]).env(variable.0, variable.1).output().unwrap();
+        let page = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && page.contains(".TH "), "{program}: {page}");
+    }
+    let mut command = yard.command("observer");
+    assert_eq!(command.output().unwrap().status.code(), Some(2), "a clone is asked for");
+}

@@ -30,7 +30,7 @@ pub struct Args {
     pub serve: ServeArgs,
 
     /// Print the completions of a shell, or the manual, and exit
-    #[arg(long, value_name = "WHAT", exclusive = true)]
+    #[arg(long, value_name = "WHAT")]
     pub generate: Option<Document>,
 }
 

@@ -15,7 +15,7 @@ use crate::pattern::Pattern;
 #[command(name = "observer", version = VERSION)]
 pub struct Args {
     /// The clones to watch, a project each
-    #[arg(value_name = "REPO", required = true)]
+    #[arg(value_name = "REPO", required_unless_present = "generate")]
     pub repos: Vec<PathBuf>,
 
     /// Where the dispatcher is.
@@ -44,6 +44,6 @@ pub struct Args {
     pub once: bool,
 
     /// Print the completions of a shell, or the manual, and exit
-    #[arg(long, value_name = "WHAT", exclusive = true)]
+    #[arg(long, value_name = "WHAT")]
     pub generate: Option<Document>,
 }

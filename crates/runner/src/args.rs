@@ -14,7 +14,7 @@ use pontus_proto::{HostName, Label, ProjectName, parse_duration, parse_size};
 #[command(name = "runner", version = VERSION)]
 pub struct Args {
     /// The clones to take commits from, a project each
-    #[arg(value_name = "REPO", required = true)]
+    #[arg(value_name = "REPO", required_unless_present = "generate")]
     pub repos: Vec<PathBuf>,
 
     /// Where the dispatcher is.
@@ -60,7 +60,7 @@ pub struct Args {
     pub output_limit: u64,
 
     /// Print the completions of a shell, or the manual, and exit
-    #[arg(long, value_name = "WHAT", exclusive = true)]
+    #[arg(long, value_name = "WHAT")]
     pub generate: Option<Document>,
 }
 
