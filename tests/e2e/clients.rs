@@ -294,7 +294,6 @@ fn asking_and_serving_are_two_things() {
         &["--port", "0", "status"][..],
         &["status", "--port", "0"],
         &["--generate", "bash", "status"],
-        &["--generate", "bash", "--port", "0"],
         &["status", "--dispatcher-server", "nowhere"],
         &["show"],
         &["show", "aaaa", "--format", "xml"],
