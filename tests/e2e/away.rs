@@ -188,6 +188,28 @@ fn several_clones_looked_at_once() {
 }
 
 #[test]
+fn a_single_look_says_all_troubles_and_ends_with_the_worst() {
+    let mut yard = Yard::new();
+    yard.reserve_port();
+    let mut command = yard.watcher_command();
+    command.args(["--once", "--branch", "main", "--branch", "gone", "--branch", "lost"]);
+    command.args([Path::new("missing"), &yard.observers(), Path::new("nowhere")]);
+    let mut observer = Process::start("observer", &mut command);
+    assert_eq!(observer.wait().code(), Some(5), "the dispatcher's comes before the clones'");
+    let clone = yard.observers();
+    observer.wait_for(&format!("observer: {}: cannot reach the dispatcher", clone.display()));
+    for said in [
+        "gone: there is no such branch there",
+        "lost: there is no such branch there",
+        "missing: cannot watch missing: ",
+        "nowhere: cannot watch nowhere: ",
+    ] {
+        observer.wait_for(said);
+        assert_eq!(observer.count(said), 1, "{said}");
+    }
+}
+
+#[test]
 fn clones_that_cannot_be_meant() {
     let yard = Yard::new();
     let said = |args: &[&str]| {

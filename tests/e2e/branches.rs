@@ -45,6 +45,28 @@ fn several_patterns_in_the_environment() {
 }
 
 #[test]
+fn an_empty_variable_is_as_good_as_unset() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let mut observer = yard.watcher_command();
+    for name in ["PONTUS_BRANCH", "PONTUS_INTERVAL", "PONTUS_PROJECT", "PONTUS_EVERY_COMMIT"] {
+        observer.env(name, "");
+    }
+    assert!(observer.arg("--once").arg(yard.observers()).status().unwrap().success());
+    dispatcher.wait_for(": queued for test_repo");
+}
+
+#[test]
+fn a_branch_whose_name_looks_like_an_option() {
+    let mut yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let commit = branch(&yard, "-x");
+    yard.hand_in(&["--branch", "-x"]);
+    dispatcher.wait_for(&format!("{commit}: queued"));
+    assert_eq!(dispatcher.count(": queued"), 1);
+}
+
+#[test]
 fn a_branch_that_is_deleted_and_comes_back() {
     let mut yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
@@ -128,13 +150,17 @@ fn an_empty_repository_that_gets_its_first_commit_later() {
     // Its first branch need not be what the clone thinks that it will be.
     git(&yard.master(), &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
     let observer = yard.watcher(&[]);
-    observer.wait_for("there is no branch there yet; trying again");
+    observer.wait_for("there is no branch there yet");
     observer.wait_for_look();
+    let mut once = yard.watcher(&["--once"]);
+    assert!(once.wait().success(), "there is nothing to hand in");
+    assert_eq!(once.count("there is no branch there yet"), 1);
     let commit = yard.commit(&[]);
     dispatcher.wait_for(&format!("{commit}: queued"));
     observer.wait_for("there is no branch main there; watching trunk");
-    observer.wait_for("origin: all is well again");
+    observer.wait_for(&format!("{commit} of trunk: submitted"));
     assert_eq!(observer.count("there is no branch there yet"), 1);
+    assert_eq!(observer.count("trying again"), 0, "nothing is wrong");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{Arg, CommandFactory, FromArgMatches, Parser};
 use pontus_cli::{Document, Server};
 use pontus_proto::limits::VERSION;
 use pontus_proto::{ProjectName, parse_duration};
@@ -12,7 +13,7 @@ use crate::pattern::Pattern;
 
 /// Watches clones: fetches what their origin has, never merges, and hands each branch's newest commit to the dispatcher.
 #[derive(Debug, Parser)]
-#[command(name = "observer", version = VERSION)]
+#[command(name = "observer", version = VERSION, override_usage = "observer [OPTIONS] <REPO>...")]
 pub struct Args {
     /// The clones to watch, a project each
     #[arg(value_name = "REPO", required_unless_present = "generate")]
@@ -28,7 +29,13 @@ pub struct Args {
 
     /// The branches to watch: * stands for any characters, / among them; repeatable. In PONTUS_BRANCH, several are parted by
     /// spaces [default: the clone's current branch, or origin's where origin has no such branch]
-    #[arg(long, env = "PONTUS_BRANCH", value_name = "PATTERN", value_delimiter = ' ')]
+    #[arg(
+        long,
+        env = "PONTUS_BRANCH",
+        value_name = "PATTERN",
+        value_delimiter = ' ',
+        allow_hyphen_values = true
+    )]
     pub branch: Vec<Pattern>,
 
     /// Hand in all commits that came since the last look, oldest first, along first parents; otherwise the newest
@@ -46,4 +53,18 @@ pub struct Args {
     /// Print the completions of a shell, or the manual, and exit
     #[arg(long, value_name = "WHAT")]
     pub generate: Option<Document>,
+}
+
+impl Args {
+    /// What the user has typed, and set in the environment. Where that cannot be meant, ends the process and says why.
+    pub fn of_process() -> Args {
+        let matches = Args::command().mut_args(without_empty_variable).get_matches();
+        Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// A variable that is empty is as good as unset: that is how shells and services take one back.
+fn without_empty_variable(arg: Arg) -> Arg {
+    let value = arg.get_env().and_then(std::env::var_os);
+    if value.is_some_and(|value| value.is_empty()) { arg.env(Resettable::Reset) } else { arg }
 }

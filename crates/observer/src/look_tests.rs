@@ -38,12 +38,12 @@ fn an_origin_that_hangs_is_given_up_at_its_deadline_and_asked_again() {
     let hasty = git_in_clone.with_deadlines(Duration::from_secs(60), short);
     observer.upstream = Upstream::open("", &hasty, true, &config.branches).unwrap();
     let started = Instant::now();
-    let said = observer.look().into_result().unwrap_err().to_string();
+    let said = observer.look().into_result("").unwrap_err().to_string();
     assert_eq!(said, "cannot list origin's branches: git had not ended after 500ms");
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     git(&clone, &["config", "--unset", "remote.origin.uploadpack"]);
     observer.upstream = Upstream::open("", &observer.git, true, &config.branches).unwrap();
-    let error = observer.look().into_result().unwrap_err();
+    let error = observer.look().into_result("").unwrap_err();
     assert!(
         error.is::<ClientError>(),
         "origin is well, and only the dispatcher is missed: {error}"

@@ -22,13 +22,13 @@ mod watch;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use pontus_cli::{exit, generate, log};
 
 use crate::args::Args;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::of_process();
     exit::on_bugs(|_| false);
     exit::code(
         "observer",

@@ -132,6 +132,8 @@ impl Memory {
     }
 
     /// Lets go of what origin no longer has: of what was seen and has been handed in, and of cursors where there are too many.
+    /// Which of them go is the alphabet's choice: nobody remembers when a branch went, and a lost one only has its tip tested
+    /// where it comes back.
     ///
     /// # Errors
     /// Where git cannot remove the refs; they are tried again next time.

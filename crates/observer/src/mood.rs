@@ -50,16 +50,20 @@ impl Outcome {
         self.dispatcher_asked = true;
     }
 
-    /// For a look that is not followed by another.
+    /// For a look that is not followed by another. All troubles but the first are logged, in lines that begin with `name`.
     ///
     /// # Errors
     /// The first trouble.
-    pub fn into_result(self) -> Result<()> {
-        match self.troubles.into_iter().next() {
-            Some((Subject::Branch(branch), error)) => Err(error.context(branch)),
-            Some((_, error)) => Err(error),
-            None => Ok(()),
+    pub fn into_result(self, name: &str) -> Result<()> {
+        let mut errors = self.troubles.into_iter().map(|(subject, error)| match subject {
+            Subject::Branch(branch) => error.context(branch),
+            Subject::Dispatcher | Subject::Clone | Subject::Origin => error,
+        });
+        let first = errors.next();
+        for other in errors {
+            warn!("{name}{}", in_a_line(&other));
         }
+        first.map_or(Ok(()), Err)
     }
 
     /// Whether this look can tell how a subject does.
@@ -99,6 +103,11 @@ impl Mood {
     }
 }
 
+/// The error as the log has it.
+pub fn in_a_line(error: &Error) -> String {
+    format!("{error:#}").replace('\n', " ")
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     Trouble(String),
@@ -113,7 +122,7 @@ fn changes(said: &mut BTreeMap<Subject, String>, outcome: &Outcome) -> Vec<Line>
         said.keys().filter(|subject| over(subject)).cloned().map(Line::Over).collect();
     said.retain(|subject, _| !over(subject));
     for (subject, error) in &outcome.troubles {
-        let text = format!("{error:#}").replace('\n', " ");
+        let text = in_a_line(error);
         if said.get(subject) == Some(&text) {
             continue;
         }
@@ -175,10 +184,10 @@ mod tests {
 
     #[test]
     fn a_single_look_ends_with_the_first_trouble() {
-        assert!(outcome(&[], false).into_result().is_ok());
+        assert!(outcome(&[], false).into_result("").is_ok());
         let both = [(branch("a"), "gone"), (Subject::Dispatcher, "away")];
-        assert_eq!(outcome(&both, true).into_result().unwrap_err().to_string(), "away");
-        let error = outcome(&both[..1], true).into_result().unwrap_err();
+        assert_eq!(outcome(&both, true).into_result("").unwrap_err().to_string(), "away");
+        let error = outcome(&both[..1], true).into_result("").unwrap_err();
         assert_eq!(format!("{error:#}"), "a: gone");
     }
 }

@@ -33,6 +33,8 @@ enum Wanted {
         own: Option<String>,
         /// What origin was on when it had no such branch.
         followed: Option<String>,
+        /// Whether it was said that there is no branch at all.
+        is_empty_said: bool,
     },
 }
 
@@ -48,7 +50,7 @@ impl Upstream {
             );
         }
         let wanted = if patterns.is_empty() {
-            Wanted::Current { own: git.current_branch()?, followed: None }
+            Wanted::Current { own: git.current_branch()?, followed: None, is_empty_said: false }
         } else {
             Wanted::Patterns(patterns.to_vec())
         };
@@ -80,7 +82,8 @@ impl Upstream {
     }
 
     /// What to look for among the branches. Where the clone's own branch is not there, that is the one that origin is on: its
-    /// default branch was renamed, or the clone was made before there was one. Origin is asked once for it.
+    /// default branch was renamed, or the clone was made before there was one. Origin is asked once for it. Where there is no
+    /// branch at all, there is nothing to look for, and nothing wrong.
     ///
     /// # Errors
     /// Where nobody can say.
@@ -88,21 +91,26 @@ impl Upstream {
         let is_there = |name: &Option<String>| {
             name.as_ref().is_some_and(|name| heads.iter().any(|head| head.name == name.as_bytes()))
         };
-        let (own, followed) = match &mut self.wanted {
+        let (own, followed, is_empty_said) = match &mut self.wanted {
             Wanted::Patterns(patterns) => return Ok(patterns.clone()),
-            Wanted::Current { own, followed } => (own, followed),
+            Wanted::Current { own, followed, is_empty_said } => (own, followed, is_empty_said),
         };
+        if heads.is_empty() {
+            if !std::mem::replace(is_empty_said, true) {
+                info!("{}there is no branch there yet", self.name);
+            }
+            return Ok(Vec::new());
+        }
+        *is_empty_said = false;
         if is_there(own) {
             if followed.take().is_some() {
                 info!("{}watching {} again", self.name, own.as_deref().unwrap_or_default());
             }
         } else if !is_there(followed) {
-            *followed = current(&self.git, self.has_origin, heads)?;
-            let why = why_not(own.as_deref(), heads);
+            *followed = current(&self.git, self.has_origin)?;
+            let why = why_not(own.as_deref());
             if !is_there(followed) {
-                let advice =
-                    if heads.is_empty() { "" } else { ", and neither is origin; give --branch" };
-                bail!("{why}{advice}");
+                bail!("{why}, and neither is origin; give --branch");
             }
             info!("{}{why}; watching {}", self.name, followed.as_deref().unwrap_or_default());
         }
@@ -145,19 +153,14 @@ fn is_about_a_ref(error: &GitError) -> bool {
 }
 
 /// Why the clone's own branch cannot be watched.
-fn why_not(own: Option<&str>, heads: &[Head]) -> String {
+fn why_not(own: Option<&str>) -> String {
     match own {
-        _ if heads.is_empty() => "there is no branch there yet".to_owned(),
         Some(own) => format!("there is no branch {own} there"),
         None => "the clone is on no branch".to_owned(),
     }
 }
 
-/// The branch that origin is on. Of one that has no branches at all it need not be asked.
-fn current(git: &Git, has_origin: bool, heads: &[Head]) -> Result<Option<String>, GitError> {
-    match () {
-        () if heads.is_empty() => Ok(None),
-        () if has_origin => git.origin_current_branch(),
-        () => git.current_branch(),
-    }
+/// The branch that origin is on.
+fn current(git: &Git, has_origin: bool) -> Result<Option<String>, GitError> {
+    if has_origin { git.origin_current_branch() } else { git.current_branch() }
 }

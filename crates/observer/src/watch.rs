@@ -5,8 +5,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use log::debug;
+use anyhow::{Context, Error, Result};
+use log::{debug, warn};
+use pontus_cli::exit;
 use pontus_exec::Stop;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
@@ -14,7 +15,7 @@ use signal_hook::iterator::Signals;
 use crate::bell::{Bell, Woken};
 use crate::config::{Config, Repo};
 use crate::look::Observer;
-use crate::mood::{Mood, Outcome, Subject};
+use crate::mood::{Mood, Outcome, Subject, in_a_line};
 use crate::pace::next_look;
 
 /// How long threads may take to leave once the user has said it twice. Git ends at once where it is well; a dispatcher that
@@ -33,7 +34,7 @@ enum News {
 /// Watches until a signal says stop, or once.
 ///
 /// # Errors
-/// When looking once, what went wrong first, in the order of the clones; otherwise what keeps it from starting.
+/// When looking once, the worst of what went wrong; otherwise what keeps it from starting.
 pub fn watch(config: Config) -> Result<()> {
     let (config, bell) = (Arc::new(config), Arc::new(Bell::default()));
     let (tell, hear) = channel();
@@ -53,7 +54,7 @@ pub fn watch(config: Config) -> Result<()> {
     wait_for_all(&hear, config.repos.len(), &config.stop)
 }
 
-/// Waits until each has ended, or until the user does not want to wait. Returns the first one's error.
+/// Waits until each has ended, or until the user does not want to wait.
 fn wait_for_all(hear: &Receiver<News>, count: usize, stop: &Stop) -> Result<()> {
     let mut results: Vec<Option<Result<()>>> = (0..count).map(|_| None).collect();
     let mut asked = 0;
@@ -74,7 +75,20 @@ fn wait_for_all(hear: &Receiver<News>, count: usize, stop: &Stop) -> Result<()> 
             Err(_) => break,
         }
     }
-    results.into_iter().flatten().collect()
+    sum_up(results.into_iter().flatten())
+}
+
+/// Fails with the worst of what the clones ended with: first a dispatcher that takes nothing, then whatever came first in
+/// their order. The others are logged.
+fn sum_up(results: impl Iterator<Item = Result<()>>) -> Result<()> {
+    let mut errors: Vec<Error> = results.filter_map(Result::err).collect();
+    errors.sort_by_key(|error| exit::code_of_error(error) != exit::DISPATCHER);
+    let mut errors = errors.into_iter();
+    let worst = errors.next();
+    for other in errors {
+        warn!("{}", in_a_line(&other));
+    }
+    worst.map_or(Ok(()), Err)
 }
 
 /// The first SIGTERM or Ctrl-C ends the observer after the looks that it is at, the second ends those as well. SIGUSR1 begins
@@ -116,7 +130,7 @@ fn observe(config: &Config, repo: &Repo, bell: &Bell) -> Result<()> {
         if config.once || is_hopeless {
             let path = repo.path.display();
             let is_alone = config.repos.len() == 1;
-            let result = outcome.into_result();
+            let result = outcome.into_result(&repo.name);
             return if is_alone { result } else { result.with_context(|| path.to_string()) };
         }
         is_first = false;

@@ -11,7 +11,7 @@ use pontus_proto::{HostName, Label, ProjectName, parse_duration, parse_size};
 /// Tests commits: checks each out beside the clone, runs what git tracks in its tests/, and reports to the dispatcher. The
 /// clone's own work tree and branches are never touched.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version = VERSION)]
+#[command(name = "runner", version = VERSION, override_usage = "runner [OPTIONS] <REPO>...")]
 pub struct Args {
     /// The clones to take commits from, a project each
     #[arg(value_name = "REPO", required_unless_present = "generate")]
