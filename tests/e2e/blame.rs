@@ -1,23 +1,12 @@
 //! Errors that say who is at fault. None of them is `failed`.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
-use pontus_tests::{PATIENCE, Yard, git, last_line};
+use pontus_tests::{Speaker, Yard, git, last_line, submission_of};
 
-/// Hands a commit in as an observer does.
+/// Hands a commit in that no observer need have seen.
 fn submit(yard: &Yard, commit: &str) {
-    let mut stream = TcpStream::connect(yard.server()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let hello = r#"{"type":"hello","protocol":1,"role":"observer"}"#;
-    writeln!(
-        stream,
-        "{hello}\n{{\"type\":\"submit\",\"commit\":\"{commit}\",\"project\":\"test_repo\"}}"
-    )
-    .unwrap();
-    let answers: Vec<_> = BufReader::new(stream).lines().take(2).map(Result::unwrap).collect();
-    assert!(answers[1].contains(r#""type":"accepted""#), "{answers:?}");
+    Speaker::client(yard).submit(submission_of(commit.parse().unwrap(), "test_repo"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pontus_proto::{
     AttemptLine, Client, Counts, Progress, Reply, Request, Role, RunnerLine, State, Submission,
 };
-use pontus_tests::{Checkpoint, Process, Yard, last_line};
+use pontus_tests::{Checkpoint, Process, Speaker, Yard, last_line, submission_of};
 
 /// How soon whoever waits is to see that the tests have come further. Without such news the lease's beats would tell it too, but
 /// after a quarter of a minute.
@@ -13,22 +13,14 @@ const NEWS: Duration = Duration::from_secs(7);
 
 /// Asks as a client does.
 fn ask(yard: &Yard, request: &Request) -> Reply {
-    Client::connect(&yard.server(), Role::Client).unwrap().ask(request).unwrap()
+    Speaker::client(yard).ask(request)
 }
 
 /// Hands a commit in that asks for labels.
 fn submit(yard: &Yard, commit: &str, labels: &[&str]) {
-    let request = Request::Submit(Submission {
-        commit: commit.parse().unwrap(),
-        project: "test_repo".parse().unwrap(),
-        branch: None,
-        previous: None,
-        skipped: Vec::new(),
-        skipped_unnamed: 0,
-        labels: labels.iter().map(|label| label.parse().unwrap()).collect(),
-        about: None,
-    });
-    assert!(matches!(ask(yard, &request), Reply::Accepted { new: true, .. }));
+    let submission = submission_of(commit.parse().unwrap(), "test_repo");
+    let labels = labels.iter().map(|label| label.parse().unwrap()).collect();
+    Speaker::client(yard).submit(Submission { labels, ..submission });
 }
 
 fn drain(yard: &Yard, runner: &str) {

@@ -17,7 +17,7 @@ pub use disk::{Failing, SmallDisk, end_of};
 pub use git::git;
 pub use process::Process;
 pub use programs::{program, project_root};
-pub use speaker::{Speaker, made_up, passed, submission};
+pub use speaker::{Speaker, made_up, passed, submission, submission_of};
 pub use yard::{Yard, last_line};
 
 /// How long anything may take that a test waits for. The machines are shared and small; a healthy run is far below it.

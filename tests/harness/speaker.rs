@@ -18,8 +18,13 @@ pub fn made_up(number: u32) -> CommitId {
 
 /// Such a commit, as an observer would hand it in.
 pub fn submission(number: u32, project: &str) -> Submission {
+    submission_of(made_up(number), project)
+}
+
+/// Any commit, with nothing said of it but whose it is.
+pub fn submission_of(commit: CommitId, project: &str) -> Submission {
     Submission {
-        commit: made_up(number),
+        commit,
         project: project.parse().unwrap(),
         branch: None,
         previous: None,

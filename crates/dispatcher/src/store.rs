@@ -1,8 +1,8 @@
 //! What the dispatcher remembers, in SQLite. One thread owns it; all that has arrived goes into one transaction.
 
 mod place;
-mod read;
 mod reader;
+mod rows;
 mod write;
 
 use std::fs::{self, File};

@@ -97,8 +97,11 @@ impl Engine {
         self.store.roll_back();
         let stored = self.store.stored().context(DiskFailed)?;
         let paused = self.store.is_paused().context(DiskFailed)?;
-        // What was committed, and could not be acted upon any more, is made up for. A folder that is gone has its own time.
-        if let Ok(missing) = repair::missing(&self.folder, &self.store, &stored, self.keep) {
+        // A batch may have been committed and not acted upon any more: its results are made up for. A folder that is made anew
+        // is looked through anyway.
+        if trouble == Trouble::Full
+            && let Ok(missing) = repair::missing(&self.folder, &self.store, &stored, self.keep)
+        {
             self.have_done(Job::Repair(missing));
         }
         self.scheduler = Scheduler::restore(self.config, stored, paused, self.clock.now());

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
 use super::place::Place;
-use super::read::{checked, checked_option, facts, labels, skipped, verdict};
+use super::rows::{checked, checked_option, facts, labels, skipped, verdict};
 use crate::results::Facts;
 
 /// From so many of a project's newest verdicts its usual duration is taken.
