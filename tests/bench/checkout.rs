@@ -22,7 +22,7 @@ const FRESH_ROUNDS: usize = 2;
 
 #[test]
 fn a_warm_checkout_costs_what_has_changed() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     fill(&yard.master());
     yard.clone_master();
     let dispatcher = yard.dispatcher(&[]);

@@ -37,7 +37,7 @@ db.execute("COMMIT")
 
 #[test]
 fn a_long_history_costs_little() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     remember(&yard);
     let mut start = Duration::MAX;
     let mut status = Duration::MAX;

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 #[test]
 fn runner_killed_in_mid_test() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -32,7 +32,7 @@ fn runner_killed_in_mid_test() {
 
 #[test]
 fn dispatcher_killed_in_mid_test_and_restarted() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -50,7 +50,7 @@ fn dispatcher_killed_in_mid_test_and_restarted() {
 
 #[test]
 fn frozen_runner_loses_its_commit_and_its_late_report() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&["--lease", "1s"]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -72,7 +72,7 @@ fn frozen_runner_loses_its_commit_and_its_late_report() {
 
 #[test]
 fn a_runner_that_lost_its_commit_ends_its_tests() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&["--lease", "1s"]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -92,7 +92,7 @@ fn a_runner_that_lost_its_commit_ends_its_tests() {
 
 #[test]
 fn a_commit_that_loses_every_runner_is_given_up() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&["--max-attempts", "2", "--reconnect-grace", "100ms"]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -111,7 +111,7 @@ fn a_commit_that_loses_every_runner_is_given_up() {
 #[test]
 fn everybody_is_killed_again_and_again() {
     const COMMITS: usize = 20;
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&["--reconnect-grace", "500ms"]);
     let _steady = yard.runner(&["--slots", "2"]);
     let mut mortal = yard.runner(&[]);

@@ -69,7 +69,7 @@ struct World {
 
 impl World {
     fn new(seed: u64, arguments: &'static [&'static str]) -> World {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let dispatcher = yard.dispatcher(&[]);
         let observer = yard.watcher(arguments);
         let rng = Rng::with_seed(seed);

@@ -5,8 +5,7 @@ use rustix::process::Signal;
 
 #[test]
 fn observer_started_before_the_dispatcher() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     let observer = yard.observer(&[]);
     observer.wait_for("cannot reach the dispatcher");
@@ -22,7 +21,7 @@ fn observer_started_before_the_dispatcher() {
 
 #[test]
 fn a_commit_made_while_the_observer_was_down() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let mut observer = yard.observer(&[]);
@@ -39,7 +38,7 @@ fn a_commit_made_while_the_observer_was_down() {
 
 #[test]
 fn a_branch_that_was_rewritten_is_followed() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let _observer = yard.observer(&[]);
@@ -53,7 +52,7 @@ fn a_branch_that_was_rewritten_is_followed() {
 
 #[test]
 fn a_commit_that_was_tested_is_not_tested_again() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
@@ -67,7 +66,7 @@ fn a_commit_that_was_tested_is_not_tested_again() {
 
 #[test]
 fn the_runner_goes_on_testing_while_the_dispatcher_is_away() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -87,7 +86,7 @@ fn the_runner_goes_on_testing_while_the_dispatcher_is_away() {
 
 #[test]
 fn what_a_runner_finished_is_delivered_by_its_next_start() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -108,7 +107,7 @@ fn what_a_runner_finished_is_delivered_by_its_next_start() {
 
 #[test]
 fn fewer_slots_deliver_what_more_have_finished() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let first = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -136,7 +135,7 @@ fn fewer_slots_deliver_what_more_have_finished() {
 
 #[test]
 fn results_that_were_removed_are_there_again() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     let _runner = yard.runner(&[]);
@@ -152,7 +151,7 @@ fn results_that_were_removed_are_there_again() {
 
 #[test]
 fn a_result_that_is_there_is_never_written_again() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "echo hello\n")]);
     let _runner = yard.runner(&[]);
@@ -169,7 +168,7 @@ fn a_result_that_is_there_is_never_written_again() {
 
 #[test]
 fn a_dispatcher_that_cannot_keep_output_is_waited_for() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let outputs = yard.path().join("test_results/.pontus/output");
     let aside = yard.path().join("aside");
@@ -188,7 +187,7 @@ fn a_dispatcher_that_cannot_keep_output_is_waited_for() {
 
 #[test]
 fn branches_that_take_each_others_place() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let master = yard.master();

@@ -36,7 +36,7 @@ fn verbs(calls: &Path) -> Vec<String> {
 
 #[test]
 fn a_look_at_which_nothing_has_changed_is_one_process() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     for number in 0..50 {
         git(&yard.master(), &["branch", &format!("b{number}")]);
@@ -66,8 +66,7 @@ fn a_look_at_which_nothing_has_changed_is_one_process() {
 
 #[test]
 fn a_dispatcher_that_is_away_costs_no_more() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     let (bin, calls) = counting_git(&yard);
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let mut command = yard.watcher_command();
@@ -82,7 +81,7 @@ fn a_dispatcher_that_is_away_costs_no_more() {
 
 #[test]
 fn a_signal_makes_it_look_now() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&["--interval", "1h"]);
     observer.wait_for("looked");
@@ -121,7 +120,7 @@ fn user_git(yard: &Yard, dir: &Path) -> Command {
 
 #[test]
 fn a_push_is_handed_in_at_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let mine = with_bare_master(&yard);
     let push = |then: &dyn Fn(&str)| {
@@ -162,7 +161,7 @@ fn a_push_is_handed_in_at_once() {
 
 #[test]
 fn a_commit_is_handed_in_at_once_by_the_same_hook() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     install(&yard.master().join(".git/hooks"), "post-commit");
     let args = ["commit", "-q", "--allow-empty", "-m", "x"];
@@ -173,8 +172,7 @@ fn a_commit_is_handed_in_at_once_by_the_same_hook() {
 
 #[test]
 fn a_hook_that_cannot_work_is_in_nobodys_way() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     let mine = with_bare_master(&yard);
     install(&yard.path().join("test_repo.git/hooks"), "post-receive");
     let push = || {
@@ -190,7 +188,7 @@ fn a_hook_that_cannot_work_is_in_nobodys_way() {
 
 #[test]
 fn inside_a_hook_it_looks_at_its_own_clone() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[]);
     let elsewhere = yard.path().join("elsewhere");

@@ -31,7 +31,7 @@ fn hang(clone: &Path) {
 
 #[test]
 fn an_origin_that_is_away_for_a_while() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&[]);
     observer.wait_for(" of main: submitted");
@@ -53,7 +53,7 @@ fn an_origin_that_is_away_for_a_while() {
 
 #[test]
 fn a_clone_that_is_away_for_a_while() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&[]);
     observer.wait_for(" of main: submitted");
@@ -70,7 +70,7 @@ fn a_clone_that_is_away_for_a_while() {
 
 #[test]
 fn a_queue_that_is_full() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&["--max-undecided", "1"]);
     let observer = yard.watcher(&["--every-commit"]);
     observer.wait_for(" of main: submitted");
@@ -96,7 +96,7 @@ fn a_queue_that_is_full() {
 
 #[test]
 fn whoever_cannot_wait_for_a_full_queue_says_so() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&["--max-undecided", "1"]);
     let first = yard.commit(&[]);
     let observer = yard.watcher(&["--interval", "1h"]);
@@ -112,7 +112,7 @@ fn whoever_cannot_wait_for_a_full_queue_says_so() {
 
 #[test]
 fn a_dispatcher_that_comes_and_goes_is_told_of_once_each_time() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&[]);
     observer.wait_for(" of main: submitted");
@@ -131,7 +131,7 @@ fn a_dispatcher_that_comes_and_goes_is_told_of_once_each_time() {
 
 #[test]
 fn a_branch_that_was_deleted_while_the_dispatcher_was_away() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&["--branch", "*"]);
     observer.wait_for(" of main: submitted");
@@ -148,7 +148,7 @@ fn a_branch_that_was_deleted_while_the_dispatcher_was_away() {
 
 #[test]
 fn one_that_breaks_does_not_hold_up_the_others() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let [hung, broken] = ["hung", "broken"].map(|name| another(&yard, name));
     hang(&hung);
@@ -175,7 +175,7 @@ fn one_that_breaks_does_not_hold_up_the_others() {
 
 #[test]
 fn several_clones_looked_at_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let other = another(&yard, "other");
     let mut command = yard.watcher_command();
@@ -189,8 +189,7 @@ fn several_clones_looked_at_once() {
 
 #[test]
 fn a_single_look_says_all_troubles_and_ends_with_the_worst() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     let mut command = yard.watcher_command();
     command.args(["--once", "--branch", "main", "--branch", "gone", "--branch", "lost"]);
     command.args([Path::new("missing"), &yard.observers(), Path::new("nowhere")]);
@@ -227,7 +226,7 @@ fn clones_that_cannot_be_meant() {
 
 #[test]
 fn two_observers_of_one_clone() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let both = [yard.watcher(&["--every-commit"]), yard.watcher(&["--every-commit"])];
     dispatcher.wait_for(": queued");

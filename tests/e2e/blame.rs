@@ -11,7 +11,7 @@ fn submit(yard: &Yard, commit: &str) {
 
 #[test]
 fn a_commit_that_nobody_has() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let runner = yard.runner(&[]);
     let commit = "1234567890".repeat(4);
@@ -24,7 +24,7 @@ fn a_commit_that_nobody_has() {
 
 #[test]
 fn a_commit_that_no_branch_has_any_more() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
@@ -36,7 +36,7 @@ fn a_commit_that_no_branch_has_any_more() {
 
 #[test]
 fn an_origin_that_is_gone() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let runner = yard.runner(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
@@ -50,7 +50,7 @@ fn an_origin_that_is_gone() {
 
 #[test]
 fn an_origin_that_is_away_for_a_moment() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let runner = yard.runner(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
@@ -66,7 +66,7 @@ fn an_origin_that_is_away_for_a_moment() {
 
 #[test]
 fn a_clone_that_lost_an_object() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n"), ("data", "precious\n")]);
     let clone = yard.runners();
@@ -82,7 +82,7 @@ fn a_clone_that_lost_an_object() {
 
 #[test]
 fn a_clone_of_somebody_else() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let given = Command::new("chown").args(["-R", "65534"]).arg(yard.runners()).status().unwrap();
     if !given.success() {
@@ -97,7 +97,7 @@ fn a_clone_of_somebody_else() {
 
 #[test]
 fn a_tool_that_is_not_here() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     // A PATH with git and nothing else.
     let tools = yard.path().join("tools");
@@ -124,7 +124,7 @@ fn a_tool_that_is_not_here() {
 
 #[test]
 fn a_disk_that_is_full() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let work = yard.path().join("work");
     std::fs::create_dir(&work).unwrap();

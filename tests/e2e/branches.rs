@@ -18,7 +18,7 @@ fn branch(yard: &Yard, name: &str) -> String {
 
 #[test]
 fn what_the_patterns_match_and_nothing_else() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let [a, deep, other] = ["feature/a", "feature/b/c", "other"].map(|name| branch(&yard, name));
     let observer = yard.watcher(&["--branch", "main", "--branch", "feature/*"]);
@@ -33,7 +33,7 @@ fn what_the_patterns_match_and_nothing_else() {
 
 #[test]
 fn several_patterns_in_the_environment() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let [a, b] = ["a", "b/c"].map(|name| branch(&yard, name));
     let mut observer = yard.watcher_command();
@@ -46,7 +46,7 @@ fn several_patterns_in_the_environment() {
 
 #[test]
 fn an_empty_variable_is_as_good_as_unset() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let mut observer = yard.watcher_command();
     for name in ["PONTUS_BRANCH", "PONTUS_INTERVAL", "PONTUS_PROJECT", "PONTUS_EVERY_COMMIT"] {
@@ -58,7 +58,7 @@ fn an_empty_variable_is_as_good_as_unset() {
 
 #[test]
 fn a_branch_whose_name_looks_like_an_option() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = branch(&yard, "-x");
     yard.hand_in(&["--branch", "-x"]);
@@ -68,7 +68,7 @@ fn a_branch_whose_name_looks_like_an_option() {
 
 #[test]
 fn a_branch_that_is_deleted_and_comes_back() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&["--branch", "*"]);
     let first = branch(&yard, "x");
@@ -92,7 +92,7 @@ fn a_branch_that_is_deleted_and_comes_back() {
 
 #[test]
 fn a_branch_that_was_asked_for_by_name_is_missed_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&["--branch", "main", "--branch", "x"]);
     observer.wait_for("x: there is no such branch there; trying again");
@@ -106,7 +106,7 @@ fn a_branch_that_was_asked_for_by_name_is_missed_once() {
 
 #[test]
 fn a_default_branch_that_is_renamed_is_followed() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&[]);
     observer.wait_for(" of main: submitted");
@@ -123,7 +123,7 @@ fn a_default_branch_that_is_renamed_is_followed() {
 
 #[test]
 fn a_clone_that_is_on_no_branch() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let tip = git(&yard.master(), &["rev-parse", "HEAD"]);
     git(&yard.observers(), &["checkout", "-q", "--detach"]);
@@ -140,7 +140,7 @@ fn a_clone_that_is_on_no_branch() {
 
 #[test]
 fn an_empty_repository_that_gets_its_first_commit_later() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     for folder in [yard.master(), yard.observers()] {
         std::fs::remove_dir_all(folder).unwrap();
@@ -165,7 +165,7 @@ fn an_empty_repository_that_gets_its_first_commit_later() {
 
 #[test]
 fn hostile_names_are_watched_or_told_and_hold_up_nobody() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     for name in ["-x", "--upload-pack=touch", "it's;$(x)", "x/@", "refs/heads/main", "ä/日本"] {
         branch(&yard, name);
@@ -207,7 +207,7 @@ fn hostile_names_are_watched_or_told_and_hold_up_nobody() {
 
 #[test]
 fn a_clone_without_origin_is_watched_itself() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let mut command = yard.watcher_command();
     let observer = pontus_tests::Process::start("observer", command.arg(Path::new("test_repo")));

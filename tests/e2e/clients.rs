@@ -74,7 +74,7 @@ fn is_time(value: &Value) -> bool {
 
 #[test]
 fn status_of_nothing_and_of_commits() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     assert_eq!(told(&yard, &["status"]), "0 queued, 0 running, 0 runners\n");
     let empty = json!({"queued": 0, "running": 0, "runners": 0, "paused": false, "commits": []});
@@ -99,7 +99,7 @@ fn status_of_nothing_and_of_commits() {
 
 #[test]
 fn runners_and_what_they_test() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     assert_eq!(told(&yard, &["runners"]), "no runners\n");
     assert_eq!(told_json(&yard, &["runners", "--json"]), json!([]));
@@ -134,7 +134,7 @@ fn runners_and_what_they_test() {
 
 #[test]
 fn more_runners_than_one_answer_holds() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let runner = yard.runner(&["--slots", "60"]);
     runner.wait_for_many(" is connected to ", 60);
@@ -147,7 +147,7 @@ fn more_runners_than_one_answer_holds() {
 
 #[test]
 fn show_knows_a_commit_from_its_submission_on() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "exit 1\n"), ("tests/b.sh", "exit 77\n")]);
     yard.hand_in(&[]);
@@ -194,7 +194,7 @@ fn show_knows_a_commit_from_its_submission_on() {
 
 #[test]
 fn a_commit_is_found_by_its_first_digits() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let [one, other] = ["aaaa1", "aaaa2"].map(|digits| format!("{digits}{}", "0".repeat(35)));
     for commit in [&one, &other] {
@@ -217,7 +217,7 @@ fn a_commit_is_found_by_its_first_digits() {
 
 #[test]
 fn git_may_say_which_commit_is_meant() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let first = yard.commit(&[("tests/a.sh", "true\n")]);
     let second = yard.commit(&[("tests/a.sh", "false\n")]);
@@ -242,7 +242,7 @@ fn git_may_say_which_commit_is_meant() {
 
 #[test]
 fn submit_says_whether_it_was_new() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let commit = "c3".repeat(20);
     let labelled = ["--label", "gpu", "--label", "os=linux"];
@@ -263,8 +263,7 @@ fn submit_says_whether_it_was_new() {
 
 #[test]
 fn a_dispatcher_that_is_not_there() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     let commit = "d4".repeat(20);
     for args in [
         &["status"][..],
@@ -287,9 +286,8 @@ fn a_dispatcher_that_is_not_there() {
 
 #[test]
 fn asking_and_serving_are_two_things() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     // Whoever asks all the same is told that nobody is there.
-    yard.reserve_port();
     for args in [
         &["--port", "0", "status"][..],
         &["status", "--port", "0"],

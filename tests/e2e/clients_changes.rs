@@ -7,7 +7,7 @@ use crate::clients::{ask, refused, told, told_json};
 
 #[test]
 fn retry_tests_once_more_and_keeps_the_history() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -29,7 +29,7 @@ fn retry_tests_once_more_and_keeps_the_history() {
 
 #[test]
 fn cancel_in_each_state() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let queued = "e5".repeat(20);
     told(&yard, &["submit", &queued, "--project", "nobody's"]);
@@ -58,7 +58,7 @@ fn cancel_in_each_state() {
 
 #[test]
 fn what_is_cancelled_after_a_retry_says_nothing_of_the_attempt_before() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     let _runner = yard.runner(&[]);
@@ -77,7 +77,7 @@ fn what_is_cancelled_after_a_retry_says_nothing_of_the_attempt_before() {
 
 #[test]
 fn drain_names_a_runner() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let line = refused(&yard, &["drain", "oak/1"], 3);
     assert!(line.starts_with("dispatcher: cannot drain oak/1: "), "{line}");
@@ -94,7 +94,7 @@ fn drain_names_a_runner() {
 
 #[test]
 fn nothing_is_handed_out_while_it_is_paused() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     assert_eq!(told(&yard, &["pause"]), "paused: nothing is handed out until resume\n");
     // A restart changes nothing about it.

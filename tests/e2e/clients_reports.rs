@@ -25,7 +25,7 @@ class Cases(unittest.TestCase):
 
 /// A commit with cases and without, one of them failed, and its yard.
 fn tested(files: &[(&str, &str)]) -> (Yard, Process, String) {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(files);
     yard.hand_in(&[]);
@@ -86,7 +86,7 @@ fn python_reads_our_junit() {
 
 #[test]
 fn a_report_waits_for_the_verdict() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let commit = "a1".repeat(20);
     told(&yard, &["submit", &commit, "--project", "p"]);
@@ -131,7 +131,7 @@ fn a_terminal_has_colours_and_obeys_no_test() {
 
 #[test]
 fn a_terminal_shows_how_far_it_is() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);

@@ -10,7 +10,7 @@ use crate::clients::{ask, asking, refused, told, told_json};
 
 #[test]
 fn wait_answers_with_the_verdict() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let mut runner = yard.runner(&[]);
     for (text, code) in [("true\n", 0), ("false\n", 1), ("#!/no/such/thing\n", 3)] {
@@ -38,8 +38,7 @@ fn holds_for(yard: &Yard, dispatcher: &Process, commit: &str, code: i32) {
 }
 
 /// A dispatcher that tells who connects.
-fn talkative(yard: &mut Yard) -> Process {
-    yard.reserve_port();
+fn talkative(yard: &Yard) -> Process {
     let port = yard.server().rsplit(':').next().unwrap().to_owned();
     let mut command = yard.command("dispatcher");
     let command = command.args(["--port", &port]).env("RUST_LOG", "debug");
@@ -50,8 +49,8 @@ fn talkative(yard: &mut Yard) -> Process {
 
 #[test]
 fn wait_gives_up_when_it_is_told_to() {
-    let mut yard = Yard::new();
-    let mut dispatcher = talkative(&mut yard);
+    let yard = Yard::new();
+    let mut dispatcher = talkative(&yard);
     let commit = "a1".repeat(20);
     told(&yard, &["submit", &commit, "--project", "nobody's"]);
     let line = refused(&yard, &["wait", &commit, "--timeout", "50ms"], 124);
@@ -68,8 +67,8 @@ fn wait_gives_up_when_it_is_told_to() {
 
 #[test]
 fn wait_gives_up_also_where_the_dispatcher_hangs() {
-    let mut yard = Yard::new();
-    let dispatcher = talkative(&mut yard);
+    let yard = Yard::new();
+    let dispatcher = talkative(&yard);
     let commit = "a2".repeat(20);
     told(&yard, &["submit", &commit, "--project", "nobody's"]);
     let started = Instant::now();
@@ -91,8 +90,8 @@ fn wait_gives_up_also_where_the_dispatcher_hangs() {
 
 #[test]
 fn wait_survives_a_dispatcher_that_is_restarted() {
-    let mut yard = Yard::new();
-    let mut dispatcher = talkative(&mut yard);
+    let yard = Yard::new();
+    let mut dispatcher = talkative(&yard);
     let commit = yard.commit(&[("tests/a.sh", "true\n")]);
     yard.hand_in(&[]);
     let mut waiting = Process::start("wait", &mut asking(&yard, &["wait", &commit]));
@@ -117,7 +116,7 @@ fn wait_survives_a_dispatcher_that_is_restarted() {
 
 #[test]
 fn the_exit_code_tells_also_where_nobody_reads() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let commit = "b2".repeat(20);
     told(&yard, &["submit", &commit, "--project", "p"]);
@@ -135,7 +134,7 @@ fn the_exit_code_tells_also_where_nobody_reads() {
 
 #[test]
 fn log_follows_while_it_runs_and_into_the_next_attempt() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&["--reconnect-grace", "100ms"]);
     let checkpoint = Checkpoint::new();
     let script = format!("#!/bin/bash\necho \"on $HOME_OF_IT\"\n{}", checkpoint.stay());
@@ -169,7 +168,7 @@ fn log_follows_while_it_runs_and_into_the_next_attempt() {
 
 #[test]
 fn log_gives_bytes_as_they_came() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     // More than one answer holds, and bytes that are no text.
     let script = "#!/bin/sh\nseq 1 200000\nprintf '\\033[31mred\\377\\000\\r\\n'\n";

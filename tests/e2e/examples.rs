@@ -27,7 +27,7 @@ fn each_example_gets_its_verdict() {
     for folder in folders {
         let name = folder.file_name().into_string().unwrap();
         let expected = fs::read_to_string(folder.path().join("expected")).unwrap();
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let dispatcher = yard.dispatcher(&[]);
         let commit = commit_example(&yard, &name);
         let _runner = yard.runner(&[]);

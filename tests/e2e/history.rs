@@ -52,7 +52,7 @@ fn commit_many(yard: &Yard, count: usize) -> Vec<String> {
 
 #[test]
 fn what_is_known_of_a_commit_is_told() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     yard.hand_in(&[]);
     let first = git(&yard.master(), &["rev-parse", "HEAD"]);
@@ -76,7 +76,7 @@ fn what_is_known_of_a_commit_is_told() {
 
 #[test]
 fn force_pushes_back_and_forth() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&[]);
     let [first, second, third] = [(); 3].map(|()| {
@@ -103,7 +103,7 @@ fn force_pushes_back_and_forth() {
 
 #[test]
 fn merges_rebases_and_orphans() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let observer = yard.watcher(&[]);
     observer.wait_for(" of main: submitted");
@@ -136,7 +136,7 @@ fn merges_rebases_and_orphans() {
 
 #[test]
 fn two_tips_at_one_commit_are_handed_in_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let branch = |name: &str| git(&yard.master(), &["branch", "-f", name]);
     branch("a");
@@ -172,7 +172,7 @@ fn two_tips_at_one_commit_are_handed_in_once() {
 #[test]
 fn ten_thousand_commits_in_one_push() {
     const COMMITS: usize = 10_000;
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     yard.hand_in(&[]);
     let commits = commit_many(&yard, COMMITS);
@@ -203,7 +203,7 @@ fn ten_thousand_commits_in_one_push() {
 
 #[test]
 fn a_shallow_clone_stays_one() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let old: Vec<_> = (0..3).map(|_| yard.commit(&[])).collect();
     fs::remove_dir_all(yard.observers()).unwrap();
@@ -224,7 +224,7 @@ fn a_shallow_clone_stays_one() {
 
 #[test]
 fn a_repository_of_sha256() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     fs::remove_dir_all(yard.master()).unwrap();
     git(yard.path(), &["init", "-q", "--object-format=sha256", "test_repo"]);
@@ -239,8 +239,7 @@ fn a_repository_of_sha256() {
 
 #[test]
 fn what_was_first_seen_of_a_branch_is_where_its_history_begins() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     // As if it had been killed before it heard that this was accepted.
     let first = yard.commit(&[]);
     assert_eq!(yard.watcher(&["--once"]).wait().code(), Some(5));
@@ -254,7 +253,7 @@ fn what_was_first_seen_of_a_branch_is_where_its_history_begins() {
 
 #[test]
 fn a_cursor_whose_commit_is_not_there_any_more() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     yard.hand_in(&[]);
     let cursor = yard.observers().join(".git/refs/pontus/submitted/main/@");

@@ -18,7 +18,7 @@ struct Testing {
 }
 
 fn testing() -> Testing {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -58,7 +58,7 @@ fn two_signals_give_it_back_unharmed() {
 
 #[test]
 fn an_idle_runner_leaves_at_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let mut runner = yard.runner(&[]);
     runner.wait_for("oak/1 is connected");
@@ -75,7 +75,7 @@ fn an_idle_runner_leaves_at_once() {
 
 #[test]
 fn observer_and_dispatcher_end_with_zero() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let mut observer = yard.observer(&[]);
     observer.wait_for("submitted");
@@ -87,7 +87,7 @@ fn observer_and_dispatcher_end_with_zero() {
 
 #[test]
 fn a_term_of_commits() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     yard.commit(&[("tests/a.sh", "true\n")]);
     yard.hand_in(&[]);
@@ -104,7 +104,7 @@ fn a_term_of_commits() {
 
 #[test]
 fn a_runner_that_has_nothing_to_do_leaves() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -123,7 +123,7 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_dispatcher_that_hangs_keeps_nobody() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     // A beat is due all the time.
     let dispatcher = yard.dispatcher(&["--lease", "200ms"]);
     let (first, last) = (Checkpoint::new(), Checkpoint::new());

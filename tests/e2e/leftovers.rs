@@ -28,7 +28,7 @@ fn commit(yard: &Yard, escape: &str) -> (Checkpoint, Checkpoint) {
 #[test]
 fn nobody_gets_away_from_a_unit() {
     for (name, escape) in ESCAPES {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let _dispatcher = yard.dispatcher(&[]);
         let (home, away) = commit(&yard, escape);
         let _runner = yard.runner(&[]);
@@ -45,7 +45,7 @@ fn nobody_gets_away_from_a_unit() {
 #[test]
 fn nobody_outlives_a_runner_that_is_killed() {
     for (name, escape) in ESCAPES {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let _dispatcher = yard.dispatcher(&[]);
         let (home, away) = commit(&yard, escape);
         let mut runner = yard.runner(&[]);
@@ -62,7 +62,7 @@ fn nobody_outlives_a_runner_that_is_killed() {
 
 #[test]
 fn a_child_that_keeps_the_pipe_delays_nobody() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(&[("tests/a.sh", "setsid sleep 1000 &\nsleep 1000 &\necho done\n")]);
     let _runner = yard.runner(&[]);
@@ -73,7 +73,7 @@ fn a_child_that_keeps_the_pipe_delays_nobody() {
 
 #[test]
 fn signals_are_as_in_a_fresh_terminal() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let look =
         "#!/bin/sh\ngrep -E '^Sig(Blk|Ign)' /proc/self/status\nls /proc/self/fd | tr '\\n' ' '\n";
@@ -102,7 +102,7 @@ fn signals_are_as_in_a_fresh_terminal() {
 
 #[test]
 fn a_timeout_ends_everybody_after_the_grace() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let away = Checkpoint::new();
     let script = format!("#!/bin/bash\ntrap '' TERM\nsetsid bash -c '{}' &\nwait\n", away.stay());

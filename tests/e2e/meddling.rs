@@ -25,7 +25,7 @@ fn known(yard: &Yard) -> usize {
 #[test]
 fn each_file_of_the_database_may_be_removed() {
     for name in ["pontus.db-wal", "pontus.db-shm", "pontus.db", "lock"] {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let mut dispatcher = yard.dispatcher(&[]);
         Speaker::client(&yard).submit(submission(1, "p"));
         fs::remove_file(results(&yard, ".pontus").join(name)).unwrap();
@@ -43,7 +43,7 @@ fn each_file_of_the_database_may_be_removed() {
 
 #[test]
 fn a_folder_that_was_removed_is_made_anew_and_tests_go_on() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let flood = "#!/bin/bash\nfor n in {1..20000}; do echo \"line $n\"; done\n";
@@ -67,7 +67,7 @@ fn a_folder_that_was_removed_is_made_anew_and_tests_go_on() {
 #[test]
 fn output_that_was_removed_is_sent_again() {
     for name in [".pontus/output/", ".pontus/output"] {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let dispatcher = yard.dispatcher(&[]);
         Speaker::client(&yard).submit(submission(1, "p"));
         let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
@@ -94,7 +94,7 @@ fn exchange(one: &Path, other: &Path) {
 
 #[test]
 fn a_file_in_the_folder_s_place_is_borne_until_it_goes() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     Speaker::client(&yard).submit(submission(1, "p"));
     let (folder, aside) = (yard.path().join("test_results"), yard.path().join("aside"));
@@ -118,7 +118,7 @@ fn a_file_in_the_folder_s_place_is_borne_until_it_goes() {
 
 #[test]
 fn a_dispatcher_whose_folder_another_has_taken_leaves_it_to_that_one() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let first = yard.dispatcher(&[]);
     fs::rename(yard.path().join("test_results"), yard.path().join("aside")).unwrap();
     // Nobody looks at the first one's folder meanwhile.
@@ -138,7 +138,7 @@ fn a_dispatcher_whose_folder_another_has_taken_leaves_it_to_that_one() {
 
 #[test]
 fn another_database_in_its_place_is_not_overwritten() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let database = results(&yard, ".pontus/pontus.db");
     fs::remove_file(&database).unwrap();
@@ -167,7 +167,7 @@ fn writer(yard: &Yard) -> Child {
 
 #[test]
 fn a_database_that_somebody_has_locked_is_waited_for() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let mut writer = writer(&yard);
     let again = Request::Submit(submission(1, "p"));
@@ -196,7 +196,7 @@ fn allow(path: &Path, mode: u32) {
 
 #[test]
 fn a_folder_that_is_read_only_for_a_while() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let command = unprivileged(&yard);
     let dispatcher = yard.dispatcher_by(command, &[]);
     let mut client = Speaker::client(&yard);
@@ -235,7 +235,7 @@ fn a_disk_that_is_read_only_from_the_start() {
 
 #[test]
 fn a_database_that_is_damaged_or_not_ours_is_refused_and_left_alone() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     let mut client = Speaker::client(&yard);
     (1..200).for_each(|number| client.submit(submission(number, "p")));
@@ -260,7 +260,7 @@ fn a_database_that_is_damaged_or_not_ours_is_refused_and_left_alone() {
 
 #[test]
 fn a_result_s_name_that_is_taken_is_waited_for_and_tells_the_newest_verdict() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let mut client = Speaker::client(&yard);
     client.submit(submission(1, "p"));

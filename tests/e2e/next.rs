@@ -42,7 +42,7 @@ cat tests/data
 
 #[test]
 fn a_vandal_changes_nothing_for_the_next() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let files = [
         ("tests/vandal", VANDAL),
@@ -80,7 +80,7 @@ fn clone_state(yard: &Yard) -> [String; 4] {
 
 #[test]
 fn the_clone_of_the_runner_is_left_alone() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let vandal = "#!/bin/sh\ngit config user.name vandal\ngit checkout -q -b mine\n\
                   echo x > left-behind\necho vandal > .git/hooks-are-not-here\nrm -f tests/look\n";
@@ -99,7 +99,7 @@ fn the_clone_of_the_runner_is_left_alone() {
 
 #[test]
 fn a_checkout_that_was_ruined_is_made_afresh() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let ruin =
         "#!/bin/sh\nrm -rf ../git/HEAD ../git/objects ../git/config\necho x > ../git/index\n";
@@ -115,7 +115,7 @@ fn a_checkout_that_was_ruined_is_made_afresh() {
 
 #[test]
 fn what_a_repository_wants_to_keep_is_kept() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let fill = "mkdir -p kept ignored untracked\ntouch kept/a ignored/a untracked/a\n";
     let files = [
@@ -139,7 +139,7 @@ fn what_a_repository_wants_to_keep_is_kept() {
 
 #[test]
 fn a_pipe_in_the_place_of_the_next_unit_holds_nobody_up() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let files = [
         ("tests/a", "#!/bin/sh\nrm tests/b.sh tests/c\nmkfifo tests/b.sh tests/c\n"),

@@ -14,7 +14,7 @@ fn a_flood_costs_neither_memory_nor_the_test() {
         ("one endless line", "head -c 300000000 /dev/zero | tr '\\0' x\n"),
         ("very many lines", "yes 'a line of output' | head -n 5000000\n"),
     ] {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let dispatcher = yard.dispatcher(&[]);
         let commit = yard.commit(&[("tests/flood.sh", print)]);
         let runner = yard.runner(&[]);
@@ -31,7 +31,7 @@ fn a_flood_costs_neither_memory_nor_the_test() {
 
 #[test]
 fn output_is_on_the_dispatchers_disk_within_a_second() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -49,7 +49,7 @@ fn output_is_on_the_dispatchers_disk_within_a_second() {
 
 #[test]
 fn a_dispatcher_that_hangs_is_not_in_a_tests_way() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let (first, last) = (Checkpoint::new(), Checkpoint::new());
     let script = format!(

@@ -27,7 +27,7 @@ fn given(runner: &mut Speaker, count: usize) -> Vec<CommitId> {
 
 #[test]
 fn each_project_has_its_turn_and_its_runners() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let mut client = Speaker::client(&yard);
     (1..=30).for_each(|number| client.submit(submission(number, "large")));
@@ -43,7 +43,7 @@ fn each_project_has_its_turn_and_its_runners() {
 
 #[test]
 fn a_commit_that_waits_says_why() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let mut client = Speaker::client(&yard);
     let _other = Speaker::runner(&yard, "elm", "q", &[]);
@@ -68,7 +68,7 @@ fn a_commit_that_waits_says_why() {
 
 #[test]
 fn the_newest_of_a_branch_is_tested_where_the_user_wants_that() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&["--queue", "newest"]);
     let mut client = Speaker::client(&yard);
     client.submit(on_branch(1));
@@ -102,7 +102,7 @@ fn the_newest_of_a_branch_is_tested_where_the_user_wants_that() {
 
 #[test]
 fn a_queue_that_is_full_takes_nothing_until_something_is_decided() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&["--max-undecided", "2"]);
     let mut client = Speaker::client(&yard);
     client.submit(submission(1, "p"));
@@ -119,7 +119,7 @@ fn a_queue_that_is_full_takes_nothing_until_something_is_decided() {
 #[test]
 fn more_than_may_be_named_is_refused_and_taken_nothing_of() {
     use pontus_proto::limits::{LABELS_MAX, SKIPPED_MAX};
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let mut client = Speaker::client(&yard);
     let skipped = (0..).take(SKIPPED_MAX + 1).map(made_up).collect();
@@ -136,7 +136,7 @@ fn more_than_may_be_named_is_refused_and_taken_nothing_of() {
 #[test]
 fn output_over_the_limit_is_refused() {
     use pontus_proto::limits::ATTEMPT_BYTES_MAX;
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     Speaker::client(&yard).submit(submission(1, "p"));
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);

@@ -38,7 +38,7 @@ fn done(status: &pontus_proto::Status) -> usize {
 
 #[test]
 fn the_newest_results_are_kept() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&["--keep", "2"]);
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
     (1..=4).for_each(|number| tested(&yard, &mut runner, number));
@@ -58,7 +58,7 @@ fn the_newest_results_are_kept() {
 
 #[test]
 fn none_need_be_kept() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&["--keep", "0"]);
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
     tested(&yard, &mut runner, 1);
@@ -74,7 +74,7 @@ fn none_need_be_kept() {
 
 #[test]
 fn results_are_kept_for_a_while() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut command = yard.command("dispatcher");
     command.env("RUST_LOG", "debug");
     let mut dispatcher = yard.dispatcher_by(command, &["--keep-for", "1s"]);
@@ -90,7 +90,7 @@ fn results_are_kept_for_a_while() {
 }
 
 /// Starts a dispatcher that soon takes a runner's commit away, and knows of one commit.
-fn hasty(yard: &mut Yard) -> Process {
+fn hasty(yard: &Yard) -> Process {
     let dispatcher = yard.dispatcher(&["--reconnect-grace", "1ms", "--max-attempts", "9"]);
     Speaker::client(yard).submit(submission(1, "p"));
     dispatcher
@@ -108,8 +108,8 @@ fn lost(yard: &Yard, dispatcher: &Process) -> (CommitId, Attempt) {
 
 #[test]
 fn output_of_lost_attempts_does_not_pile_up() {
-    let mut yard = Yard::new();
-    let dispatcher = hasty(&mut yard);
+    let yard = Yard::new();
+    let dispatcher = hasty(&yard);
     for _ in 0..3 {
         let attempt = lost(&yard, &dispatcher);
         assert!(output(&yard, attempt).exists(), "whoever wants to know why can look");
@@ -129,8 +129,8 @@ fn output_of_lost_attempts_does_not_pile_up() {
 
 #[test]
 fn a_start_removes_what_was_left() {
-    let mut yard = Yard::new();
-    let mut dispatcher = hasty(&mut yard);
+    let yard = Yard::new();
+    let mut dispatcher = hasty(&yard);
     let attempt = lost(&yard, &dispatcher);
     dispatcher.kill();
     let half = yard.path().join(format!("test_results/.pontus/{}.new", made_up(1)));

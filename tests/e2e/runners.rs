@@ -37,7 +37,7 @@ fn runners(yard: &Yard) -> Vec<RunnerLine> {
 
 #[test]
 fn a_commit_goes_to_a_runner_that_has_its_labels() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let linux = yard.runner(&["--label", "os=linux"]);
     linux.wait_for("oak/1 is connected");
@@ -58,7 +58,7 @@ fn a_commit_goes_to_a_runner_that_has_its_labels() {
 
 #[test]
 fn a_drained_runner_finishes_its_commit_and_leaves() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
@@ -107,7 +107,7 @@ fn wait_for_progress(yard: &Yard, commit: &str, expected: &Progress) {
 
 #[test]
 fn whoever_waits_sees_how_far_the_tests_have_come() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&["--lease", "1h"]);
     let (inside, between) = (Checkpoint::new(), Checkpoint::new());
     let tap = format!("#!/bin/bash\nprintf '1..3\\nok 1\\nnot ok 2\\n'\n{}", inside.stay());
@@ -137,7 +137,7 @@ fn attempt(yard: &Yard, commit: &str) -> AttemptLine {
 
 #[test]
 fn an_attempt_has_its_times() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let script = format!("#!/bin/bash\n({})\necho hello\n", checkpoint.stay());

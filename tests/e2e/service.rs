@@ -29,8 +29,7 @@ impl Manager {
 }
 
 /// A command that starts a dispatcher which is heard of by the manager alone: on the yard's port, and started `by` others.
-fn unseen(yard: &mut Yard, by: &[&str]) -> Command {
-    yard.reserve_port();
+fn unseen(yard: &Yard, by: &[&str]) -> Command {
     let words = by.iter().map(|word| (*word).to_owned());
     let mut words = words.chain([program("dispatcher").to_str().unwrap().to_owned()]);
     let mut command = yard.command_of(words.next().unwrap());
@@ -42,9 +41,9 @@ fn unseen(yard: &mut Yard, by: &[&str]) -> Command {
 
 #[test]
 fn a_service_manager_hears_when_it_listens_and_when_it_stops() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let manager = Manager::of(&yard);
-    let mut dispatcher = Process::start("dispatcher", &mut unseen(&mut yard, &[]));
+    let mut dispatcher = Process::start("dispatcher", &mut unseen(&yard, &[]));
     assert_eq!(manager.heard(), "READY=1");
     Speaker::client(&yard).submit(submission(1, "p"));
     dispatcher.stop();
@@ -64,9 +63,9 @@ fn nobody_need_listen_to_what_it_prints() {
     let ways: [Streams<'_>; 3] =
         [(&[], closed, closed), (&[], full, full), (none, Stdio::null, Stdio::null)];
     for (by, out, err) in ways {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let manager = Manager::of(&yard);
-        let mut command = unseen(&mut yard, by);
+        let mut command = unseen(&yard, by);
         let mut child = command.stdout(out()).stderr(err()).spawn().unwrap();
         assert_eq!(manager.heard(), "READY=1");
         let mut client = Speaker::client(&yard);
@@ -79,7 +78,7 @@ fn nobody_need_listen_to_what_it_prints() {
 
 #[test]
 fn a_hangup_ends_it_unless_somebody_wanted_otherwise() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     dispatcher.signal(Signal::HUP);
     assert_eq!(dispatcher.wait().signal(), Some(Signal::HUP.as_raw()));
@@ -115,10 +114,10 @@ impl Drop for Killed {
 #[test]
 fn a_terminal_that_is_closed_takes_only_those_along_who_want_it() {
     for (nohup, survives) in [(&["nohup"][..], true), (&[], false)] {
-        let mut yard = Yard::new();
+        let yard = Yard::new();
         let manager = Manager::of(&yard);
         let by = [&["python3", "-c", TERMINAL], nohup].concat();
-        let mut terminal = Process::start("terminal", &mut unseen(&mut yard, &by));
+        let mut terminal = Process::start("terminal", &mut unseen(&yard, &by));
         assert_eq!(manager.heard(), "READY=1");
         let lock = fs::read_to_string(yard.path().join("test_results/.pontus/lock")).unwrap();
         let dispatcher = Killed(Pid::from_raw(lock.trim().parse().unwrap()).unwrap());
@@ -137,7 +136,7 @@ fn a_terminal_that_is_closed_takes_only_those_along_who_want_it() {
 
 #[test]
 fn killed_with_connections_open_it_has_its_port_back_at_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut dispatcher = yard.dispatcher(&[]);
     for round in 1..=3 {
         let mut clients: Vec<_> = (0..10).map(|_| Speaker::client(&yard)).collect();

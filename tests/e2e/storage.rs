@@ -32,7 +32,7 @@ fn results(yard: &Yard, name: &str) -> PathBuf {
 
 #[test]
 fn a_full_disk_acknowledges_nothing_until_it_has_room() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let Some(disk) = SmallDisk::new(&yard, 4 * MIB as usize) else { return };
     let command = || disk.command(&yard, &program("dispatcher"));
     let (first, second) = (command(), command());
@@ -57,7 +57,7 @@ fn a_full_disk_acknowledges_nothing_until_it_has_room() {
 
 #[test]
 fn a_disk_that_fills_up_while_a_result_is_written() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let Some(disk) = SmallDisk::new(&yard, 8 * MIB as usize) else { return };
     let command = disk.command(&yard, &program("dispatcher"));
     let dispatcher = yard.dispatcher_by(command, &[]);
@@ -95,7 +95,7 @@ fn a_disk_that_is_full_from_the_start() {
 
 #[test]
 fn a_sync_that_fails_ends_the_dispatcher() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     // The next start has nothing to repair then.
     yard.dispatcher(&[]).stop();
     let calls = Failing { calls: "fsync,fdatasync", how: "error=EIO", paths: &[] };
@@ -115,7 +115,7 @@ fn a_sync_that_fails_ends_the_dispatcher() {
 
 #[test]
 fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     // The next start has nothing to repair then.
     yard.dispatcher(&[]).stop();
     let paths = [results(&yard, &format!(".pontus/{}.new", made_up(1)))];
@@ -138,7 +138,7 @@ fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
 
 #[test]
 fn a_quota_is_a_full_disk() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     // The next start has nothing to repair then.
     yard.dispatcher(&[]).stop();
     let paths = [results(&yard, ".pontus/pontus.db-wal"), results(&yard, ".pontus/room.new")];

@@ -19,7 +19,7 @@ fn answer(yard: &Yard, bytes: &[u8]) -> String {
 
 #[test]
 fn garbage_on_the_port() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let code = |bytes: &[u8]| {
         let answer = answer(&yard, bytes);
@@ -51,7 +51,7 @@ fn garbage_on_the_port() {
 
 #[test]
 fn after_the_greeting_a_mistake_ends_nothing() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let stream = TcpStream::connect(yard.server()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -79,7 +79,7 @@ fn after_the_greeting_a_mistake_ends_nothing() {
 
 #[test]
 fn one_connection_too_many_is_told_so() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&["--max-connections", "1"]);
     let hello = b"{\"type\":\"hello\",\"protocol\":1,\"role\":\"runner\"}\n";
     let mut first = TcpStream::connect(yard.server()).unwrap();

@@ -63,7 +63,7 @@ fn a_folder_that_is_no_clone() {
 
 #[test]
 fn a_port_that_is_taken() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let port = yard.server().rsplit(':').next().unwrap().to_owned();
     let (code, log) = said(&yard, "dispatcher", &["--port", &port, "--results-dir", "other"]);
@@ -74,7 +74,7 @@ fn a_port_that_is_taken() {
 
 #[test]
 fn a_second_dispatcher_on_the_same_results() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let _dispatcher = yard.dispatcher(&[]);
     let (code, log) = said(&yard, "dispatcher", &["--port", "0"]);
     assert_eq!(code, Some(3));
@@ -83,8 +83,7 @@ fn a_second_dispatcher_on_the_same_results() {
 
 #[test]
 fn an_observer_that_looks_once_says_what_it_could_not() {
-    let mut yard = Yard::new();
-    yard.reserve_port();
+    let yard = Yard::new();
     let mut observer = yard.observer(&["--once"]);
     assert_eq!(observer.wait().code(), Some(5));
     observer.wait_for("observer: cannot reach the dispatcher at ");
@@ -92,7 +91,7 @@ fn an_observer_that_looks_once_says_what_it_could_not() {
 
 #[test]
 fn standard_output_has_one_line() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let mut command = yard.command("dispatcher");
     // Whoever reads it may also be gone.
     let (reader, writer) = std::io::pipe().unwrap();

@@ -12,7 +12,7 @@ class Passing(unittest.TestCase):
 
 /// Commits `files` with all three programs at work, and returns the commit and its result.
 fn tested(files: &[(&str, &str)], runner: &[&str]) -> (String, String) {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let commit = yard.commit(files);
     let _runner = yard.runner(runner);
@@ -65,7 +65,7 @@ fn hanging() {
 
 #[test]
 fn an_attempt_as_a_whole_has_a_limit() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     // Enough for a checkout on a busy machine, since it is the unit that is to be ended.
     let dispatcher = yard.dispatcher(&["--commit-timeout", "3s"]);
     let commit = yard.commit(&[("tests/hang", "#!/bin/sh\nexec sleep 1000\n")]);
@@ -125,7 +125,7 @@ fn what_a_unit_finds_around_it() {
 
 #[test]
 fn output_is_kept_as_it_came() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     // More than the 1 KiB that this program's ancestor lost, bytes that are no text, and a verdict of its own.
     let script = "#!/bin/sh\nseq 1 20000\nprintf 'a\\377\\000b\\nverdict: passed: a lie'\nexit 1\n";
@@ -154,7 +154,7 @@ fn output_beyond_the_limit_is_cut_in_the_middle() {
 
 #[test]
 fn skipped_commits_are_named() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let first = yard.commit(&[("tests/a.sh", "true\n")]);
     let mut observer = yard.observer(&["--once"]);
@@ -173,7 +173,7 @@ fn skipped_commits_are_named() {
 
 #[test]
 fn every_commit_if_asked_for() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     yard.commit(&[("tests/a.sh", "true\n")]);
     yard.hand_in(&[]);
@@ -188,7 +188,7 @@ fn every_commit_if_asked_for() {
 
 #[test]
 fn two_runners_at_once() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     let script = checkpoint.script();
@@ -215,7 +215,7 @@ fn two_runners_at_once() {
 
 #[test]
 fn slots_are_runners() {
-    let mut yard = Yard::new();
+    let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
     let checkpoint = Checkpoint::new();
     yard.commit(&[("tests/wait", &checkpoint.script())]);

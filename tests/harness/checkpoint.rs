@@ -40,22 +40,31 @@ impl Checkpoint {
     pub fn arrival(&self) -> (Visitor, String) {
         self.0.set_nonblocking(true).unwrap();
         let deadline = Instant::now() + PATIENCE;
-        let mut stream = loop {
+        loop {
             match self.0.accept() {
-                Ok((stream, _)) => break stream,
+                Ok((stream, _)) => {
+                    if let Some(arrived) = greet(stream) {
+                        return arrived;
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     assert!(Instant::now() < deadline, "no test came to the checkpoint");
                     wait_readable(&self.0);
                 }
                 Err(error) => panic!("{error}"),
             }
-        };
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut commit = [0; 41];
-        stream.read_exact(&mut commit).unwrap();
-        (Visitor(stream), String::from_utf8(commit.to_vec()).unwrap().trim().to_owned())
+        }
     }
+}
+
+/// Who came, and the commit that it says. Nobody, where it says none: a program may look for a server that had this port before.
+fn greet(mut stream: TcpStream) -> Option<(Visitor, String)> {
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut line = [0; 41];
+    stream.read_exact(&mut line).ok()?;
+    let commit = str::from_utf8(&line).ok()?.strip_suffix('\n')?.to_owned();
+    Some((Visitor(stream), commit))
 }
 
 impl Default for Checkpoint {
@@ -73,13 +82,10 @@ impl Visitor {
 
     /// Waits until the script has been ended by somebody else.
     pub fn wait_until_gone(mut self) {
-        let mut byte = [0];
-        let heard = self.0.read(&mut byte);
-        let is_gone = match heard {
-            Ok(count) => count == 0,
-            Err(error) => error.kind() == ErrorKind::ConnectionReset,
-        };
-        assert!(is_gone, "the test script is still there");
+        // Asks again where a signal came between.
+        let heard = self.0.read_exact(&mut [0]).map_err(|error| error.kind());
+        let is_gone = matches!(heard, Err(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset));
+        assert!(is_gone, "the test script is still there: {heard:?}");
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt};
 use tempfile::TempDir;
 
 use crate::git::git;
@@ -17,12 +20,15 @@ use crate::programs::program;
 pub struct Yard {
     folder: TempDir,
     port: u16,
+    /// Bound to the port and never listening: while no dispatcher is there, nobody else is given its port, and meets our runners.
+    _reserved: OwnedFd,
 }
 
 impl Yard {
     /// A master repository `test_repo` with one commit that has no tests, and its two clones.
     pub fn new() -> Yard {
-        let yard = Yard { folder: tempfile::tempdir().unwrap(), port: 0 };
+        let (_reserved, port) = reserve_port();
+        let yard = Yard { folder: tempfile::tempdir().unwrap(), port, _reserved };
         let master = yard.master();
         fs::create_dir(&master).unwrap();
         git(&master, &["init", "-q"]);
@@ -78,16 +84,15 @@ impl Yard {
         git(&master, &["rev-parse", "HEAD"])
     }
 
-    /// Starts a dispatcher on a free port; the next one gets the same port.
-    pub fn dispatcher(&mut self, args: &[&str]) -> Process {
+    /// Starts a dispatcher on the yard's port.
+    pub fn dispatcher(&self, args: &[&str]) -> Process {
         self.dispatcher_by(self.command("dispatcher"), args)
     }
 
     /// The same by a command of the test's own making, which ends in the dispatcher.
-    pub fn dispatcher_by(&mut self, command: Command, args: &[&str]) -> Process {
+    pub fn dispatcher_by(&self, command: Command, args: &[&str]) -> Process {
         let process = self.try_dispatcher_by(command, args);
-        let line = process.wait_for("listening on ");
-        self.port = line.rsplit(':').next().unwrap().parse().unwrap();
+        process.wait_for("listening on ");
         process
     }
 
@@ -153,15 +158,9 @@ impl Yard {
         command
     }
 
-    /// Where the dispatcher listens, or listened last.
+    /// Where the dispatcher listens, when there is one.
     pub fn server(&self) -> String {
         format!("127.0.0.1:{}", self.port)
-    }
-
-    /// Chooses the port of dispatchers before the first is started.
-    pub fn reserve_port(&mut self) {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        self.port = listener.local_addr().unwrap().port();
     }
 
     /// What a question to the dispatcher's database is answered: the values of a row parted by `|`.
@@ -203,6 +202,15 @@ impl Default for Yard {
     fn default() -> Self {
         Yard::new()
     }
+}
+
+/// A free port of the loopback address, for who binds to it with `SO_REUSEADDR`, and for nobody else while the socket is kept.
+fn reserve_port() -> (OwnedFd, u16) {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    sockopt::set_socket_reuseaddr(&socket, true).unwrap();
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap();
+    (socket, address.port())
 }
 
 /// The last line of a result.
