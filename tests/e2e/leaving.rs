@@ -178,7 +178,9 @@ fn an_assignment_that_was_on_its_way_is_given_back() {
     let server = listener.local_addr().unwrap().to_string();
     let mut runner = Process::start(
         "runner",
-        command.args(["--dispatcher-server", &server, "--name", "oak"]).arg(yard.runners()),
+        command
+            .args(["--dispatcher-server", &server, "--no-auth", "--name", "oak"])
+            .arg(yard.runners()),
     );
     let mut heard = Heard::accept(&listener);
     assert_eq!(heard.request(), Request::Ready {});

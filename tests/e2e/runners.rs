@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pontus_proto::{
-    AttemptLine, Client, Counts, Progress, Reply, Request, Role, RunnerLine, State, Submission,
+    AttemptLine, Counts, Progress, Reply, Request, Role, RunnerLine, State, Submission,
 };
 use pontus_tests::{Checkpoint, Process, Speaker, Yard, last_line, submission_of};
 
@@ -88,7 +88,7 @@ fn a_drained_runner_finishes_its_commit_and_leaves() {
 
 /// Waits for a commit as a terminal does, until its progress is `expected`.
 fn wait_for_progress(yard: &Yard, commit: &str, expected: &Progress) {
-    let mut client = Client::connect(&yard.server(), Role::Client).unwrap();
+    let mut client = yard.connect(Role::Client);
     let deadline = Instant::now() + NEWS;
     loop {
         let request = Request::Wait { commit: commit.parse().unwrap(), wait_ms: 50 };

@@ -1,6 +1,7 @@
 //! A program that was started, its log, and its end.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -113,6 +114,20 @@ impl Process {
         self.child.id()
     }
 
+    /// How many threads it has now.
+    pub fn threads(&self) -> usize {
+        self.count_in("task")
+    }
+
+    /// How many descriptors it has open now.
+    pub fn descriptors(&self) -> usize {
+        self.count_in("fd")
+    }
+
+    fn count_in(&self, folder: &str) -> usize {
+        std::fs::read_dir(format!("/proc/{}/{folder}", self.child.id())).unwrap().count()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
@@ -132,6 +147,11 @@ impl Process {
         drop(state);
         assert!(ended, "{} did not end", self.name);
         self.child.wait().unwrap()
+    }
+
+    /// The folder of `/proc` in which the system tells of `what` it has: `fd`, `task`.
+    pub fn proc(&self, what: &str) -> PathBuf {
+        format!("/proc/{}/{what}", self.child.id()).into()
     }
 }
 

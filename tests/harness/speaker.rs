@@ -38,16 +38,15 @@ pub fn submission_of(commit: CommitId, project: &str) -> Submission {
 impl Speaker {
     /// A client.
     pub fn client(yard: &Yard) -> Speaker {
-        Speaker(Client::connect(&yard.server(), Role::Client).unwrap())
+        Speaker(yard.connect(Role::Client))
     }
 
     /// A runner, registered.
     pub fn runner(yard: &Yard, name: &str, project: &str, labels: &[&str]) -> Speaker {
-        let mut runner = Speaker(Client::connect(&yard.server(), Role::Runner).unwrap());
+        let mut runner = Speaker(yard.connect_as(Role::Runner, name));
         // As many digits as an instance has, and others for each name.
         let digits: String = name.bytes().cycle().take(16).map(|b| format!("{b:02x}")).collect();
         let registered = runner.ask(&Request::Register {
-            name: name.parse().unwrap(),
             instance: digits.parse().unwrap(),
             project: project.parse().unwrap(),
             labels: labels.iter().map(|label| label.parse().unwrap()).collect(),

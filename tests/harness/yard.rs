@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pontus_proto::{Caller, Client, Role, Token};
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt};
 use tempfile::TempDir;
 
@@ -150,12 +151,37 @@ impl Yard {
     pub fn command_of(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.path()).env_remove("RUST_LOG");
+        // Its own token, and not the user's.
+        command.env("XDG_CONFIG_HOME", self.path().join("config"));
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"PONTUS_") {
                 command.env_remove(name);
             }
         }
         command
+    }
+
+    /// The file of the token that the yard's programs share. The first dispatcher makes it.
+    pub fn token_file(&self) -> PathBuf {
+        self.path().join("config/pontus/token")
+    }
+
+    /// The token that stands first in it.
+    pub fn token(&self) -> Token {
+        let text = fs::read_to_string(self.token_file()).unwrap();
+        text.lines().next().unwrap().parse().unwrap()
+    }
+
+    /// A connection to the dispatcher, greeted as `role`; a runner calls itself `elm`.
+    pub fn connect(&self, role: Role) -> Client {
+        self.connect_as(role, "elm")
+    }
+
+    /// The same, under another name.
+    pub fn connect_as(&self, role: Role, name: &str) -> Client {
+        let tokens = Ok(vec![self.token()]);
+        let name = Some(name.parse().unwrap());
+        Client::connect(&self.server(), &Caller { role, name, tokens }).unwrap()
     }
 
     /// Where the dispatcher listens, when there is one.

@@ -34,6 +34,7 @@ fn each_link_leads_somewhere() {
         let text = read(document);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
+            let target = target.split('#').next().unwrap();
             assert!(project_root().join(target).exists(), "{document} links to {target}");
         }
     }
@@ -111,26 +112,29 @@ const OPTIONS: [(&str, &str); 14] = [
     (
         "dispatcher",
         "--host --port --results-dir --lease --reconnect-grace --max-attempts --commit-timeout --max-undecided \
-         --max-connections --queue --keep --keep-for --generate",
+         --max-connections --queue --keep --keep-for --token-file --no-auth --generate",
     ),
-    ("dispatcher status", "--commits --json --dispatcher-server"),
-    ("dispatcher runners", "--json --dispatcher-server"),
-    ("dispatcher show", "--format --json --repo --dispatcher-server"),
-    ("dispatcher log", "--follow --repo --dispatcher-server"),
-    ("dispatcher wait", "--timeout --json --repo --dispatcher-server"),
-    ("dispatcher submit", "--repo --project --branch --label --json --dispatcher-server"),
-    ("dispatcher retry", "--repo --dispatcher-server"),
-    ("dispatcher cancel", "--repo --dispatcher-server"),
-    ("dispatcher drain", "--dispatcher-server"),
-    ("dispatcher pause", "--dispatcher-server"),
-    ("dispatcher resume", "--dispatcher-server"),
+    ("dispatcher status", "--commits --json --dispatcher-server --token-file --no-auth"),
+    ("dispatcher runners", "--json --dispatcher-server --token-file --no-auth"),
+    ("dispatcher show", "--format --json --repo --dispatcher-server --token-file --no-auth"),
+    ("dispatcher log", "--follow --repo --dispatcher-server --token-file --no-auth"),
+    ("dispatcher wait", "--timeout --json --repo --dispatcher-server --token-file --no-auth"),
+    (
+        "dispatcher submit",
+        "--repo --project --branch --label --json --dispatcher-server --token-file --no-auth",
+    ),
+    ("dispatcher retry", "--repo --dispatcher-server --token-file --no-auth"),
+    ("dispatcher cancel", "--repo --dispatcher-server --token-file --no-auth"),
+    ("dispatcher drain", "--dispatcher-server --token-file --no-auth"),
+    ("dispatcher pause", "--dispatcher-server --token-file --no-auth"),
+    ("dispatcher resume", "--dispatcher-server --token-file --no-auth"),
     (
         "observer",
-        "--dispatcher-server --interval --branch --every-commit --project --once --generate",
+        "--dispatcher-server --token-file --no-auth --interval --branch --every-commit --project --once --generate",
     ),
     (
         "runner",
-        "--dispatcher-server --name --slots --label --project --work-dir --unit-timeout --max-commits \
+        "--dispatcher-server --token-file --no-auth --name --slots --label --project --work-dir --unit-timeout --max-commits \
          --idle-exit --output-limit --generate",
     ),
 ];

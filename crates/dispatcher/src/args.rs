@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use pontus_cli::Document;
+use pontus_cli::{Document, Trust};
 use pontus_proto::limits::VERSION;
 use pontus_proto::parse_duration;
 
@@ -37,13 +37,17 @@ pub struct Args {
 /// How to serve.
 #[derive(Debug, Parser)]
 pub struct ServeArgs {
-    /// The address to listen on. Only loopback for now: there is no token yet that would keep strangers out
+    /// The address to listen on. What a connection carries is not encrypted: beyond loopback, use ssh -L or WireGuard
     #[arg(long, env = "PONTUS_HOST", default_value = "localhost")]
     pub host: String,
 
     /// The port to listen on; 0 takes any free one
     #[arg(long, env = "PONTUS_PORT", default_value_t = 8888)]
     pub port: u16,
+
+    /// How peers prove who they are.
+    #[command(flatten)]
+    pub trust: Trust,
 
     /// Where the results go; the database and unfinished output live in its hidden folder .pontus
     #[arg(long, env = "PONTUS_RESULTS_DIR", default_value = "test_results")]

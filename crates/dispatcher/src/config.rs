@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use pontus_cli::TokenFile;
 use pontus_cli::exit::Usage;
 use pontus_proto::limits::POLL_MS_MAX;
 use pontus_scheduler::Policy;
@@ -28,6 +29,8 @@ pub struct Config {
     pub results_dir: PathBuf,
     /// How many connections there may be.
     pub connections_max: usize,
+    /// Where the token is; none where nobody has to prove anything.
+    pub token: Option<TokenFile>,
     /// Which results are kept.
     pub keep: Keep,
     /// How long one attempt may take, in milliseconds.
@@ -46,9 +49,10 @@ impl TryFrom<ServeArgs> for Config {
             return Err(Usage(why).into());
         }
         Ok(Config {
-            addresses: loopback_addresses(&args.host, args.port)?,
+            addresses: addresses(&args.host, args.port, args.trust.no_auth)?,
             results_dir: args.results_dir,
             connections_max: args.max_connections as usize,
+            token: args.trust.token()?,
             keep: Keep { count: args.keep, age: args.keep_for },
             attempt_timeout_ms: ms(args.commit_timeout),
             scheduler: pontus_scheduler::Config {
@@ -72,16 +76,13 @@ fn ms(duration: Duration) -> u64 {
 }
 
 /// The addresses of `host`, IPv4 first: that is what people type when they mean this machine.
-fn loopback_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+fn addresses(host: &str, port: u16, no_auth: bool) -> Result<Vec<SocketAddr>> {
     let found = (host, port).to_socket_addrs();
     let mut addresses: Vec<_> =
         found.with_context(|| format!("cannot find host {host}"))?.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
-    if addresses.iter().any(|address| !address.ip().is_loopback()) {
-        let why = format!(
-            "cannot listen on {host}: without a token only loopback is safe; \
-             keep --host localhost and let other machines in with ssh -L"
-        );
+    if no_auth && addresses.iter().any(|address| !address.ip().is_loopback()) {
+        let why = format!("cannot do without a token on {host}: only loopback is safe then");
         return Err(Usage(why).into());
     }
     Ok(addresses)
@@ -110,11 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_is_listened_on() {
-        assert!(config(&["--host", "127.0.0.1"]).is_ok());
+    fn only_loopback_does_without_a_token() {
+        for host in ["127.0.0.1", "::1", "localhost"] {
+            assert!(config(&["--no-auth", "--host", host]).is_ok());
+        }
         for host in ["0.0.0.0", "::", "192.0.2.1"] {
-            let error = config(&["--host", host]).unwrap_err().to_string();
-            assert!(error.contains("ssh -L"), "{error}");
+            assert!(config(&["--host", host]).is_ok());
+            let error = config(&["--no-auth", "--host", host]).unwrap_err().to_string();
+            assert!(error.contains("only loopback"), "{error}");
         }
     }
 

@@ -10,21 +10,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use log::warn;
-use pontus_proto::{Code, Connection, encode};
+use pontus_proto::Connection;
 use pontus_scheduler::SessionId;
 
 use crate::engine::Message;
 use crate::session::{self, Shared};
-use crate::translate::refusal;
+use crate::strangers::{Stranger, Strangers};
 
 /// A session's stack. It holds one read buffer and the parser's recursion; thousands of them have to fit.
 const SESSION_STACK_BYTES: usize = 512 * 1024;
 
+/// Connections that may wait to be taken in. The standard library asks for 128, and whoever comes when so many wait is not heard
+/// for a second; more than this would wait too long themselves.
+const BACKLOG: i32 = 1024;
+
+/// How often a thread for a connection is asked for. Each time before, the stranger that has been here longest makes room; its
+/// thread is gone only a moment after it has left.
+const THREAD_TRIES: u32 = 4;
+
+/// From one complaint about connections to the next.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
+
 /// How long to leave `accept` alone after it failed, most likely for want of descriptors: it would fail again at once.
 const BACK_OFF: Duration = Duration::from_millis(100);
-
-/// How long a refused peer may take to hear so.
-const REFUSAL: Duration = Duration::from_millis(100);
 
 /// Binds the first of `addresses` that this machine has. One that is taken is not passed over: a second dispatcher behind
 /// the same name would split the queue.
@@ -38,7 +46,9 @@ pub fn bind(addresses: &[SocketAddr]) -> Result<TcpListener> {
     let mut tried = addresses.iter().map(|address| (address, TcpListener::bind(address)));
     let first = tried.find(|(_, bound)| !bound.as_ref().is_err_and(is_elsewhere));
     let (address, bound) = first.context("cannot listen: this machine has no such address")?;
-    bound.map_err(plain).with_context(|| format!("cannot listen on {address}"))
+    let listen = |listener| rustix::net::listen(&listener, BACKLOG).map(|()| listener);
+    let listening = bound.and_then(|bound| listen(bound).map_err(io::Error::from));
+    listening.map_err(plain).with_context(|| format!("cannot listen on {address}"))
 }
 
 /// The error in the words that people know, without the number.
@@ -59,69 +69,105 @@ pub fn run(
     engine: &Sender<Message>,
     shared: &Arc<Shared>,
 ) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let places = Arc::new(Places { open: AtomicUsize::new(0), connections_max });
+    let strangers = Arc::new(Strangers::default());
+    let mut complaints = Complaints::default();
     for number in 1.. {
-        let stream = accept(listener);
-        let place = Place::take(&open);
-        if place.count > connections_max {
-            refuse(stream);
-            continue;
-        }
-        let (engine, shared) = (engine.clone(), Arc::clone(shared));
-        let body = move || {
-            let _place = place;
-            if let Ok(connection) = Connection::new(stream) {
-                session::serve(SessionId(number), connection, engine, &shared);
-            }
+        let stream = Arc::new(accept(listener, &strangers, &mut complaints));
+        let stranger = Arc::new(strangers.admit(number, &stream));
+        let serve = || {
+            let (engine, shared, stream) = (engine.clone(), Arc::clone(shared), stream.clone());
+            let door = Door { stranger: Some(stranger.clone()), places: Arc::clone(&places) };
+            let thread = thread::Builder::new().name(format!("session-{number}"));
+            thread.stack_size(SESSION_STACK_BYTES).spawn(move || {
+                if let Ok(connection) = Connection::new(stream) {
+                    session::serve(SessionId(number), connection, door, engine, &shared);
+                }
+            })
         };
-        let thread = thread::Builder::new()
-            .name(format!("session-{number}"))
-            .stack_size(SESSION_STACK_BYTES);
-        if let Err(error) = thread.spawn(body) {
-            warn!("cannot serve a connection: {error}");
+        let mut served = serve();
+        for _ in 1..THREAD_TRIES {
+            let Err(error) = &served else { break };
+            complaints.say("cannot serve a connection", error);
+            strangers.show_out_oldest();
+            served = serve();
         }
     }
 }
 
-fn accept(listener: &TcpListener) -> TcpStream {
-    let mut said = false;
+fn accept(listener: &TcpListener, strangers: &Strangers, complaints: &mut Complaints) -> TcpStream {
     loop {
         match listener.accept() {
             Ok((stream, _)) => return stream,
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if !std::mem::replace(&mut said, true) {
-                    warn!("cannot accept connections: {error}");
+                complaints.say("cannot accept connections", &error);
+                // Whoever is not greeted yet makes room for one who may greet at once.
+                if !strangers.show_out_oldest() {
+                    thread::sleep(BACK_OFF);
                 }
-                thread::sleep(BACK_OFF);
             }
         }
     }
 }
 
-fn refuse(stream: TcpStream) {
-    let reply = refusal(Code::TooManyConnections, "the dispatcher has too many connections");
-    let line = encode(&reply).expect("a short line");
-    if let Ok(mut connection) = Connection::new(stream) {
-        connection.write_line(&line, Instant::now() + REFUSAL).ok();
+/// What goes wrong with connections, said now and then: whoever causes it should not fill the log, too.
+#[derive(Debug, Default)]
+struct Complaints {
+    last: Option<Instant>,
+}
+
+impl Complaints {
+    fn say(&mut self, what: &str, error: &io::Error) {
+        if self.last.is_none_or(|last| last.elapsed() > COMPLAINT_PAUSE) {
+            warn!("{what}: {error}");
+            self.last = Some(Instant::now());
+        }
     }
 }
 
-/// One of the connections that there may be, given back when its thread ends, however that ends.
-struct Place {
-    open: Arc<AtomicUsize>,
-    /// How many there were with this one.
-    count: usize,
+/// What a connection passes through when it is greeted.
+#[derive(Debug)]
+pub struct Door {
+    /// None once it has been greeted.
+    stranger: Option<Arc<Stranger>>,
+    places: Arc<Places>,
 }
 
-impl Place {
-    fn take(open: &Arc<AtomicUsize>) -> Place {
-        Place { count: open.fetch_add(1, Ordering::Relaxed) + 1, open: Arc::clone(open) }
+impl Door {
+    /// The peer has begun to greet as it should.
+    pub fn said_hello(&self) {
+        self.stranger.iter().for_each(|stranger| stranger.said_hello());
     }
+
+    /// The peer takes one of the places that there are, and is a stranger no more. Where none is left it remains one, until it
+    /// has been told so.
+    pub fn pass(&mut self) -> Option<Place> {
+        let place = Place { places: Arc::clone(&self.places) };
+        let count = place.places.open.fetch_add(1, Ordering::Relaxed) + 1;
+        let has_passed = count <= place.places.connections_max;
+        has_passed.then(|| {
+            drop(self.stranger.take());
+            place
+        })
+    }
+}
+
+/// The connections that there may be.
+#[derive(Debug)]
+struct Places {
+    open: AtomicUsize,
+    connections_max: usize,
+}
+
+/// One of them, given back when its session ends, however that ends.
+#[derive(Debug)]
+pub struct Place {
+    places: Arc<Places>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+        self.places.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -24,8 +24,10 @@ mod retention;
 mod serve;
 mod session;
 mod store;
+mod strangers;
 mod tide;
 mod translate;
+mod trust;
 
 use std::process::ExitCode;
 

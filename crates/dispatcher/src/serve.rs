@@ -9,7 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use log::info;
+use log::{info, warn};
+use pontus_cli::TokenFile;
 use pontus_scheduler::{Scheduler, Stored};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -28,6 +29,7 @@ use crate::repair::{self, Repaired};
 use crate::session::Shared;
 use crate::store::Store;
 use crate::tide::Tide;
+use crate::trust::{Tokens, Trust};
 
 /// How long the last answers may take at the end. Their peers are waiting for them, so it is far less in practice.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -38,7 +40,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Where it cannot start, or the disk fails it.
 pub fn serve(config: Config) -> Result<()> {
     let folder = Arc::new(Folder::open(&config.results_dir)?);
-    let connections_max = descriptors::connections_max(config.connections_max);
+    let trust = trust(config.token)?;
     let listener = listener::bind(&config.addresses)?;
     let (store, stored) = remembered(&folder)?;
     let (events, messages) = channel();
@@ -71,6 +73,7 @@ pub fn serve(config: Config) -> Result<()> {
     let gate = Arc::new(Gate::default());
     let shared = Arc::new(Shared {
         folder,
+        trust,
         gate: Arc::clone(&gate),
         tide: Arc::clone(&tide),
         board: Board::default(),
@@ -78,9 +81,15 @@ pub fn serve(config: Config) -> Result<()> {
         attempt_timeout_ms: config.attempt_timeout_ms,
     });
     let address = listener.local_addr().context("cannot tell where it listens")?;
+    let connections_max = descriptors::connections_max(config.connections_max);
     thread::Builder::new().name("listener".to_owned()).spawn(move || {
         listener::run(&listener, connections_max, &events, &shared);
     })?;
+    if !address.ip().is_loopback() {
+        warn!(
+            "{address} is not loopback, and nothing is encrypted: across a network use ssh -L or WireGuard"
+        );
+    }
     announce(address);
     manager::tell(manager::READY);
 
@@ -92,6 +101,13 @@ pub fn serve(config: Config) -> Result<()> {
     publishing.join().expect("a panic there ends the process");
     gate.wait_until_empty(LAST_ANSWERS);
     ended
+}
+
+/// What peers have to prove. The token is made at the first start.
+fn trust(token: Option<TokenFile>) -> Result<Trust> {
+    let Some(file) = token else { return Ok(Trust::NoAuth) };
+    file.make()?;
+    Ok(Trust::Tokens(Tokens::of(file)?))
 }
 
 /// The database, and what it knows of commits.

@@ -11,21 +11,29 @@ use pontus_proto::limits::{
 };
 use pontus_proto::{
     Attempt, Bytes, Code, CommitId, Connection, ReadError, Reply, Report, Request, Role,
-    decode_request, encode,
+    decode_greeting, decode_request, encode,
 };
 use pontus_scheduler::{Answer, Event, SessionId};
 
 use crate::board::Board;
 use crate::engine::{Enclosed, Message, StartedOver, Word};
 use crate::folder::Folder;
+use crate::listener::{Door, Place};
 use crate::look::Look;
 use crate::output::Output;
 use crate::serve::Gate;
 use crate::tide::Tide;
 use crate::translate::{self, Context, Subject, refusal};
+use crate::trust::{Next, Peer, Trust};
 
 /// How long a peer may take to hear our last word.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How much is read and thrown away of a peer that goes on writing after our last word: what may be on its way.
+const UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The same of a stranger, to whom we owe less.
+const UNREAD_OF_STRANGER_BYTES_MAX: usize = 256 * 1024;
 
 /// What all sessions share.
 #[derive(Debug)]
@@ -38,6 +46,8 @@ pub struct Shared {
     pub tide: Arc<Tide>,
     /// How far the running tests have come.
     pub board: Board,
+    /// Who is let in.
+    pub trust: Trust,
     /// How long a lease is, in milliseconds.
     pub lease_ms: u64,
     /// How long an attempt may take, in milliseconds.
@@ -47,7 +57,7 @@ pub struct Shared {
 /// A greeted connection.
 struct Session<'a> {
     id: SessionId,
-    role: Role,
+    peer: Peer,
     connection: Connection,
     engine: Sender<Message>,
     answers: Receiver<Word>,
@@ -79,23 +89,29 @@ enum Then {
 }
 
 /// Talks with a peer until one of the two ends it.
-pub fn serve(id: SessionId, connection: Connection, engine: Sender<Message>, shared: &Shared) {
-    let Some((connection, role)) = greet(connection) else { return };
+pub fn serve(
+    id: SessionId,
+    connection: Connection,
+    door: Door,
+    engine: Sender<Message>,
+    shared: &Shared,
+) {
+    let Some((connection, peer, _place)) = greet(connection, door, &shared.trust) else { return };
     let (mailbox, answers) = channel();
     if engine.send(Message::Opened(id, mailbox)).is_err() {
         return;
     }
-    debug!("session {} is {role:?}", id.0);
+    debug!("session {} is {:?}", id.0, peer.role);
     // Said also when this thread panics: a session that is gone must not hold a commit.
     let mut farewell = Farewell { id, engine: engine.clone(), unheard: false };
     let look = Look::new(shared, engine.clone());
-    let mut session = Session { id, role, connection, engine, answers, shared, held: None, look };
+    let mut session = Session { id, peer, connection, engine, answers, shared, held: None, look };
     let (unheard, last_word) = session.talk();
     farewell.unheard = unheard;
     let connection = session.connection;
     drop(farewell);
     if let Some(reply) = last_word {
-        say_farewell(connection, &reply);
+        say_farewell(connection, &reply, UNREAD_BYTES_MAX);
     }
 }
 
@@ -114,29 +130,56 @@ impl Drop for Farewell {
     }
 }
 
-/// The role of a peer that has greeted as it should; the connection goes on with it.
-fn greet(mut connection: Connection) -> Option<(Connection, Role)> {
+/// Lets a peer in that has greeted as it should; the connection goes on with it, in one of the places that there are.
+fn greet(
+    mut connection: Connection,
+    mut door: Door,
+    trust: &Trust,
+) -> Option<(Connection, Peer, Place)> {
     let deadline = Instant::now() + Duration::from_millis(GREETING_MS_MAX);
     connection.limit_lines(GREETING_BYTES_MAX);
-    let greeted = match connection.read_line(deadline) {
-        Ok(line) => match decode_request(&line) {
-            Ok(request) => translate::greet(&request),
-            Err(error) => Err(refusal(error.code, error.message)),
-        },
-        Err(error) => Err(farewell_to(&error)?),
-    };
+    let greeted = let_in(&mut connection, &door, trust, deadline).and_then(|peer| {
+        let full = || refusal(Code::TooManyConnections, "the dispatcher has too many connections");
+        Ok((peer, door.pass().ok_or_else(full)?))
+    });
     connection.limit_lines(LINE_BYTES_MAX);
     match greeted {
-        Ok(role) => {
+        Ok((peer, place)) => {
             let version = env!("CARGO_PKG_VERSION").to_owned();
             let welcome = Reply::Welcome { protocol: PROTOCOL, version };
-            write(&mut connection, &welcome, deadline).then_some((connection, role))
+            write(&mut connection, &welcome, deadline).then_some((connection, peer, place))
         }
         Err(reply) => {
-            say_farewell(connection, &reply);
+            if let Some(reply) = reply {
+                say_farewell(connection, &reply, UNREAD_OF_STRANGER_BYTES_MAX);
+            }
             None
         }
     }
+}
+
+/// Hears who the peer is, and has it prove that. Where it is not let in, what it is told, if it can be told anything.
+fn let_in(
+    connection: &mut Connection,
+    door: &Door,
+    trust: &Trust,
+    deadline: Instant,
+) -> Result<Peer, Option<Reply>> {
+    match trust.hear(hear(connection, deadline)?)? {
+        Next::Welcome(peer) => Ok(peer),
+        Next::Challenge(challenge) => {
+            door.said_hello();
+            if !write(connection, &challenge.reply(), deadline) {
+                return Err(None);
+            }
+            Ok(challenge.hear(hear(connection, deadline)?)?)
+        }
+    }
+}
+
+fn hear(connection: &mut Connection, deadline: Instant) -> Result<Request, Option<Reply>> {
+    let line = connection.read_line(deadline).map_err(|error| farewell_to(&error))?;
+    decode_greeting(&line).map_err(|error| Some(refusal(error.code, error.message)))
 }
 
 impl<'a> Session<'a> {
@@ -167,7 +210,7 @@ impl<'a> Session<'a> {
             return (reply, Then::GoOn);
         }
         let subject = Subject::of(&request);
-        let (event, enclosed) = match translate::event(self.id, self.role, request) {
+        let (event, enclosed) = match translate::event(self.id, &self.peer, request) {
             Ok(translated) => translated,
             Err(reply) => return (reply, Then::GoOn),
         };
@@ -179,7 +222,7 @@ impl<'a> Session<'a> {
 
     /// What the engine need not hear of.
     fn answer_here(&mut self, request: &Request) -> Option<Reply> {
-        match (self.role, request) {
+        match (self.peer.role, request) {
             (Role::Runner, Request::Output { commit, attempt, offset, data }) => {
                 Some(self.take_output(*commit, *attempt, *offset, data))
             }
@@ -316,9 +359,9 @@ fn write(connection: &mut Connection, reply: &Reply, deadline: Instant) -> bool 
     connection.write_line(&line, deadline).is_ok()
 }
 
-fn say_farewell(connection: Connection, reply: &Reply) {
+fn say_farewell(connection: Connection, reply: &Reply, unread_bytes_max: usize) {
     let line = encode(reply).expect("the longest reply is far below a line's limit");
-    connection.say_farewell(&line, Instant::now() + FAREWELL);
+    connection.say_farewell(&line, unread_bytes_max, Instant::now() + FAREWELL);
 }
 
 /// What is said to a peer whose line could not be read, where there is still somebody to hear it.

@@ -1,15 +1,19 @@
 //! Between the words on the wire and the scheduler's: two small translations, each total.
 
-use pontus_proto::limits::PROTOCOL;
 use pontus_proto::{Attempt, Code, CommitId, Progress, Reply, Request, Role, RunnerLine, WaitsFor};
 use pontus_scheduler::{Answer, Event, RunnerView, SessionId, Submission, Time};
 
 use crate::engine::Enclosed;
+use crate::trust::Peer;
 
 /// What a request means to the scheduler, or why it cannot be said by this role. `hello`, `output` and what only asks mean
 /// nothing to it: the session deals with them.
-pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event, Enclosed), Reply> {
-    match (role, request) {
+pub fn event(
+    session: SessionId,
+    peer: &Peer,
+    request: Request,
+) -> Result<(Event, Enclosed), Reply> {
+    match (peer.role, request) {
         (Role::Client, ref request) if let Some(event) = client_event(session, request) => {
             Ok((event, Enclosed::Nothing))
         }
@@ -23,7 +27,10 @@ pub fn event(session: SessionId, role: Role, request: Request) -> Result<(Event,
             let enclosed = Enclosed::Submission(Box::new(enclosed));
             Ok((Event::Submitted { session, submission }, enclosed))
         }
-        (Role::Runner, Request::Register { name, instance, project, labels }) => {
+        (Role::Runner, Request::Register { instance, project, labels }) => {
+            let Some(name) = peer.name.clone() else {
+                return Err(refusal(Code::Unexpected, "a runner says its name in hello"));
+            };
             Ok((Event::Registered { session, name, instance, project, labels }, Enclosed::Nothing))
         }
         (Role::Runner, Request::Ready {}) => Ok((Event::Ready { session }, Enclosed::Nothing)),
@@ -169,21 +176,9 @@ pub fn leaving() -> Reply {
     refusal(Code::Stopping, "the dispatcher is leaving")
 }
 
-/// The greeting's end, or why there is none.
-pub fn greet(request: &Request) -> Result<Role, Reply> {
-    match request {
-        Request::Hello { protocol: PROTOCOL, role } => Ok(*role),
-        Request::Hello { protocol, .. } => {
-            let message = format!("this dispatcher speaks protocol {PROTOCOL}, not {protocol}");
-            Err(refusal(Code::ProtocolVersion, message))
-        }
-        _ => Err(refusal(Code::Unexpected, "say hello first")),
-    }
-}
-
 fn unexpected(role: Role, request: &Request) -> &'static str {
     match (role, request) {
-        (_, Request::Hello { .. }) => "hello was said already",
+        (_, Request::Hello { .. } | Request::Prove { .. }) => "the greeting is over",
         (Role::Observer, _) => "an observer may only submit",
         (Role::Runner, _) => "a runner may not say that",
         (Role::Client, _) => "a client may not speak for a runner",
@@ -205,10 +200,7 @@ mod tests {
         [
             r#"{"type":"hello","protocol":1,"role":"runner"}"#.to_owned(),
             format!(r#"{{"type":"submit","commit":"{id}","project":"p"}}"#),
-            format!(
-                r#"{{"type":"register","name":"oak","instance":"{}","project":"p"}}"#,
-                "a".repeat(32)
-            ),
+            format!(r#"{{"type":"register","instance":"{}","project":"p"}}"#, "a".repeat(32)),
             r#"{"type":"ready"}"#.to_owned(),
             format!(r#"{{"type":"beat","commit":"{id}","attempt":1}}"#),
             format!(r#"{{"type":"output","commit":"{id}","attempt":1,"offset":0,"data":""}}"#),
@@ -222,23 +214,12 @@ mod tests {
     #[test]
     fn a_role_may_say_its_own_lines_only() {
         let allowed = |role| {
-            let say = |request| event(SESSION, role, request).is_ok();
+            let say = |request| {
+                event(SESSION, &Peer { role, name: Some("oak".parse().unwrap()) }, request).is_ok()
+            };
             requests().into_iter().map(say).collect::<Vec<_>>()
         };
         assert_eq!(allowed(Role::Observer), [false, true, false, false, false, false, false]);
         assert_eq!(allowed(Role::Runner), [false, false, true, true, true, false, true]);
-    }
-
-    #[test]
-    fn only_hello_greets_and_only_this_protocol() {
-        let hello = request(r#"{"type":"hello","protocol":1,"role":"observer"}"#);
-        assert_eq!(greet(&hello), Ok(Role::Observer));
-        let code = |line| match greet(&request(line)) {
-            Err(Reply::Error { code, .. }) => code,
-            other => panic!("{other:?}"),
-        };
-        let later = r#"{"type":"hello","protocol":2,"role":"observer"}"#;
-        assert_eq!(code(later), Code::ProtocolVersion);
-        assert_eq!(code(r#"{"type":"ready"}"#), Code::Unexpected);
     }
 }

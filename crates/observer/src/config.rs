@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use pontus_cli::Door;
 use pontus_cli::exit::Usage;
 use pontus_exec::{Git, Stop};
 use pontus_proto::ProjectName;
@@ -18,8 +19,8 @@ pub struct Config {
     pub repos: Vec<Repo>,
     /// Ends the git commands that are running, for whoever cannot wait.
     pub stop: Stop,
-    /// `HOST:PORT`.
-    pub dispatcher: String,
+    /// Whom to dial.
+    pub dispatcher: Door,
     /// From the start of one look to the start of the next.
     pub interval: Duration,
     /// What to watch; nothing for each clone's current branch.
@@ -58,7 +59,7 @@ impl TryFrom<Args> for Config {
         Ok(Config {
             repos: args.repos.into_iter().map(|path| Repo { name: name(&path), path }).collect(),
             stop: Stop::new().context("cannot make a pipe")?,
-            dispatcher: args.server.dispatcher_server,
+            dispatcher: args.server.try_into()?,
             interval: args.interval,
             branches: args.branch,
             every_commit: args.every_commit,

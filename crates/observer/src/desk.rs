@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use pontus_cli::Door;
 use pontus_proto::{
     About, Client, ClientError, CommitId, ProjectName, Reply, Request, Role, Submission,
 };
@@ -12,8 +13,7 @@ use crate::plan::Handed;
 /// The dispatcher, and whether it wants to be left alone.
 #[derive(Debug)]
 pub struct Desk {
-    /// `HOST:PORT`.
-    address: String,
+    door: Door,
     project: ProjectName,
     interval: Duration,
     pause: Pause,
@@ -21,8 +21,8 @@ pub struct Desk {
 
 impl Desk {
     /// A desk that has not been asked anything yet.
-    pub fn new(address: &str, project: ProjectName, interval: Duration) -> Desk {
-        Desk { address: address.to_owned(), project, interval, pause: Pause::default() }
+    pub fn new(door: &Door, project: ProjectName, interval: Duration) -> Desk {
+        Desk { door: door.clone(), project, interval, pause: Pause::default() }
     }
 
     /// Whether it has refused so lately that it is too early to ask again.
@@ -40,7 +40,7 @@ impl Desk {
     /// # Errors
     /// As the client.
     pub fn connect(&mut self) -> Result<Client, ClientError> {
-        let connected = Client::connect(&self.address, Role::Observer);
+        let connected = self.door.connect(Role::Observer, None);
         self.learn(connected)
     }
 

@@ -60,7 +60,7 @@ impl Observer {
         let upstream = Upstream::open(&repo.name, &git, url.is_some(), &config.branches)?;
         let desk = Desk::new(&config.dispatcher, project.clone(), config.interval);
         if !config.once {
-            let (name, dispatcher) = (&repo.name, &config.dispatcher);
+            let (name, dispatcher) = (&repo.name, &config.dispatcher.address);
             info!("{name}watching {} of {project}, for {dispatcher}", upstream.shown());
         }
         let (name, stop) = (repo.name.clone(), config.stop.clone());

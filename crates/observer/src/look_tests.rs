@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use pontus_cli::{Server, Trust};
+
 use super::*;
 
 fn git(dir: &Path, args: &[&str]) {
@@ -11,6 +13,12 @@ fn git(dir: &Path, args: &[&str]) {
     command.current_dir(dir).env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("GIT_DIR");
     command.args(["-c", "user.name=A", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]);
     assert!(command.args(args).status().unwrap().success(), "{args:?}");
+}
+
+/// Nobody can listen there.
+fn nobody() -> Server {
+    let trust = Trust { token_file: None, no_auth: true };
+    Server { dispatcher_server: "127.0.0.1:0".to_owned(), trust }
 }
 
 #[test]
@@ -24,8 +32,7 @@ fn an_origin_that_hangs_is_given_up_at_its_deadline_and_asked_again() {
     let config = Config {
         repos: vec![Repo { path: clone.clone(), name: String::new() }],
         stop: Stop::new().unwrap(),
-        // Nobody can listen there.
-        dispatcher: "127.0.0.1:0".to_owned(),
+        dispatcher: nobody().try_into().unwrap(),
         interval: Duration::from_secs(5),
         branches: vec!["main".parse().unwrap()],
         every_commit: false,

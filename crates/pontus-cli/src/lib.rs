@@ -6,6 +6,8 @@ pub mod exit;
 mod generate;
 pub mod log;
 mod server;
+mod token;
 
 pub use generate::{Document, generate};
-pub use server::Server;
+pub use server::{Door, Server, Trust};
+pub use token::{Mark, TokenFile};

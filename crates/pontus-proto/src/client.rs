@@ -5,8 +5,18 @@ use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use crate::connection::{Connection, ReadError};
-use crate::limits::{GREETING_MS_MAX, POLL_MS_MAX, PROTOCOL, WRITE_MS_MAX};
+use crate::id::HostName;
+use crate::limits::{
+    GREETING_BYTES_MAX, GREETING_MS_MAX, LINE_BYTES_MAX, POLL_MS_MAX, PROTOCOL, TOKENS_MAX,
+    WRITE_MS_MAX,
+};
 use crate::message::{Code, ParseError, Reply, Request, Role, decode_reply, encode};
+use crate::text::escaped;
+use crate::trust::{Greeting, Nonce, Side, Token};
+
+/// How often it is dialled in a row where the connection ends in the greeting. Among too many strangers a dispatcher shows the
+/// oldest out, which may be us: the next time we are the newest.
+const DIALS_MAX: u32 = 4;
 
 /// Why a question has no answer. The connection is of no use afterwards, except after `Refused`.
 ///
@@ -27,11 +37,20 @@ pub enum ClientError {
     /// The peer does not speak as a dispatcher does.
     #[error("the peer does not speak this protocol: {0}")]
     Garbled(ParseError),
+    /// We cannot prove who we are: it says why.
+    #[error("{0}")]
+    NoToken(String),
+    /// Whoever listens there does not know our token.
+    #[error(
+        "whoever listens there did not prove that it knows our token: another user's dispatcher, or one with another token \
+         (or with --no-auth)"
+    )]
+    Unproven,
     /// A reply that does not belong to the request.
     #[error("the dispatcher's answer does not fit the question")]
     Unfitting,
     /// The dispatcher said no.
-    #[error("the dispatcher refused: {message}")]
+    #[error("the dispatcher refused: {}", escaped(message))]
     Refused {
         /// For the program.
         code: Code,
@@ -65,6 +84,17 @@ fn advice(reason: &io::Error) -> &'static str {
     }
 }
 
+/// Who dials.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// What it is going to be.
+    pub role: Role,
+    /// What it calls itself; a runner has to.
+    pub name: Option<HostName>,
+    /// What it knows, nothing where it trusts whoever listens; or why it does not know what it should.
+    pub tokens: Result<Vec<Token>, String>,
+}
+
 /// A greeted connection to a dispatcher.
 #[derive(Debug)]
 pub struct Client {
@@ -80,8 +110,8 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn connect(address: &str, role: Role) -> Result<Client, ClientError> {
-        Client::connect_within(Duration::from_millis(GREETING_MS_MAX), address, role)
+    pub fn connect(address: &str, caller: &Caller) -> Result<Client, ClientError> {
+        Client::connect_within(Duration::from_millis(GREETING_MS_MAX), address, caller)
     }
 
     /// The same, for somebody who has less time than that.
@@ -91,14 +121,63 @@ impl Client {
     pub fn connect_within(
         time: Duration,
         address: &str,
-        role: Role,
+        caller: &Caller,
     ) -> Result<Client, ClientError> {
         let deadline = Instant::now() + time.min(Duration::from_millis(GREETING_MS_MAX));
+        for _ in 1..DIALS_MAX {
+            match Client::connect_before(deadline, address, caller) {
+                Err(ClientError::Lost(ReadError::Closed | ReadError::Io(_))) => {}
+                result => return result,
+            }
+        }
+        Client::connect_before(deadline, address, caller)
+    }
+
+    fn connect_before(
+        deadline: Instant,
+        address: &str,
+        caller: &Caller,
+    ) -> Result<Client, ClientError> {
         let unreachable = |reason| ClientError::Unreachable { address: address.to_owned(), reason };
         let stream = dial(address, deadline).map_err(unreachable)?;
         let mut client = Client { connection: Connection::new(stream).map_err(unreachable)? };
-        match client.ask_before(&Request::Hello { protocol: PROTOCOL, role }, deadline)? {
-            Reply::Welcome { .. } => Ok(client),
+        // Whoever listens there is a stranger to us, too.
+        client.connection.limit_lines(GREETING_BYTES_MAX);
+        client.greet(caller, deadline)?;
+        client.connection.limit_lines(LINE_BYTES_MAX);
+        Ok(client)
+    }
+
+    /// Says who we are. Where we know a token, the dispatcher has to prove that it does, before it hears anything else.
+    fn greet(&mut self, caller: &Caller, deadline: Instant) -> Result<(), ClientError> {
+        let tokens = caller.tokens.as_ref().map_err(|why| ClientError::NoToken(why.clone()))?;
+        let nonce = match tokens[..] {
+            [] => None,
+            _ => Some(Nonce::draw().map_err(|error| ClientError::Lost(ReadError::Io(error)))?),
+        };
+        let hello = Request::Hello {
+            protocol: PROTOCOL,
+            role: caller.role,
+            name: caller.name.clone(),
+            nonce: nonce.clone(),
+        };
+        let welcome = match (self.ask_before(&hello, deadline)?, nonce) {
+            (Reply::Challenge { nonce: dispatcher, proofs }, Some(client)) => {
+                let (role, name) = (caller.role, caller.name.clone());
+                let greeting = Greeting { role, name, client, dispatcher };
+                let proven = |token: &&Token| {
+                    let mut proofs = proofs.iter().take(TOKENS_MAX);
+                    proofs.any(|proof| greeting.holds(Side::Dispatcher, token, proof))
+                };
+                let token = tokens.iter().find(proven).ok_or(ClientError::Unproven)?;
+                let proof = greeting.prove(Side::Client, token);
+                self.ask_before(&Request::Prove { proof }, deadline)?
+            }
+            (_, Some(_)) => return Err(ClientError::Unproven),
+            (reply, None) => reply,
+        };
+        match welcome {
+            Reply::Welcome { .. } => Ok(()),
             _ => Err(ClientError::Unfitting),
         }
     }

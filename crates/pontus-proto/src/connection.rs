@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::limits::LINE_BYTES_MAX;
@@ -9,9 +10,6 @@ use crate::line::{LineBuffer, LineTooLong};
 
 /// How much is asked of the socket at once.
 const READ_BYTES: usize = 16 * 1024;
-
-/// How much is read and thrown away of a peer that goes on writing after our last word.
-const FAREWELL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Why no line came.
 #[derive(Debug, thiserror::Error)]
@@ -33,17 +31,18 @@ pub enum ReadError {
 /// A TCP stream and what has been read of it beyond the last line.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     lines: LineBuffer,
     line_bytes_max: usize,
 }
 
 impl Connection {
-    /// Takes a stream over. Lines may have [`LINE_BYTES_MAX`] bytes.
+    /// Takes a stream over, which somebody else may hold to end it. Lines may have [`LINE_BYTES_MAX`] bytes.
     ///
     /// # Errors
     /// Where the socket's options cannot be set.
-    pub fn new(stream: TcpStream) -> io::Result<Self> {
+    pub fn new(stream: impl Into<Arc<TcpStream>>) -> io::Result<Self> {
+        let stream = stream.into();
         // Each line is a question or its answer: waiting for more to send would only delay it.
         stream.set_nodelay(true)?;
         Ok(Connection { stream, lines: LineBuffer::default(), line_bytes_max: LINE_BYTES_MAX })
@@ -70,7 +69,7 @@ impl Connection {
             }
             let left = time_left(deadline).ok_or(ReadError::TimedOut)?;
             self.stream.set_read_timeout(Some(left)).map_err(ReadError::Io)?;
-            match self.stream.read(&mut piece) {
+            match (&*self.stream).read(&mut piece) {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(count) => self.lines.push(&piece[..count]),
                 Err(error) if is_passing(&error) => {}
@@ -90,7 +89,7 @@ impl Connection {
         while !line.is_empty() {
             let left = time_left(deadline).ok_or(io::ErrorKind::TimedOut)?;
             self.stream.set_write_timeout(Some(left))?;
-            match self.stream.write(line) {
+            match (&*self.stream).write(line) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => line = &line[count..],
                 Err(error) if is_passing(&error) => {}
@@ -101,18 +100,19 @@ impl Connection {
     }
 
     /// Says a last line, and ends the connection so that the peer can hear it: a peer that is still writing would be cut off
-    /// by a connection that is closed with unread bytes in it, before it has read anything.
-    pub fn say_farewell(mut self, line: &[u8], deadline: Instant) {
+    /// by a connection that is closed with unread bytes in it, before it has read anything. So at most `unread_bytes_max` are
+    /// read and thrown away.
+    pub fn say_farewell(mut self, line: &[u8], unread_bytes_max: usize, deadline: Instant) {
         let said =
             self.write_line(line, deadline).and_then(|()| self.stream.shutdown(Shutdown::Write));
         let mut piece = [0; READ_BYTES];
-        let mut unread_bytes_max = FAREWELL_BYTES_MAX;
-        while said.is_ok() && unread_bytes_max > 0 {
+        let mut left_bytes = unread_bytes_max;
+        while said.is_ok() && left_bytes > 0 {
             let Some(left) = time_left(deadline) else { return };
             let limited = self.stream.set_read_timeout(Some(left));
-            match limited.and_then(|()| self.stream.read(&mut piece)) {
+            match limited.and_then(|()| (&*self.stream).read(&mut piece)) {
                 Ok(0) => return,
-                Ok(count) => unread_bytes_max = unread_bytes_max.saturating_sub(count),
+                Ok(count) => left_bytes = left_bytes.saturating_sub(count),
                 Err(error) if is_passing(&error) => {}
                 Err(_) => return,
             }

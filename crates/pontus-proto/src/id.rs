@@ -16,6 +16,12 @@ use crate::text::escaped;
 #[error("{0}")]
 pub struct InvalidId(String);
 
+impl InvalidId {
+    pub(crate) fn new(rule: &str) -> InvalidId {
+        InvalidId(rule.to_owned())
+    }
+}
+
 /// A git object id: SHA-1 (40 hex digits) or SHA-256 (64), lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -12,8 +12,9 @@ pub mod limits;
 mod line;
 mod message;
 mod text;
+mod trust;
 
-pub use client::{Client, ClientError, HangUp};
+pub use client::{Caller, Client, ClientError, HangUp};
 pub use connection::{Connection, ReadError};
 pub use id::{
     Attempt, Author, BranchName, CaseName, CommitId, CommitPrefix, HostName, InstanceId, InvalidId,
@@ -23,6 +24,8 @@ pub use line::{LineBuffer, LineTooLong};
 pub use message::{
     About, AttemptLine, Bytes, CaseOutcome, CaseReport, Code, CommitLine, Counts, Decided, Fate,
     KNOWN_TYPES, Outcome, ParseError, Progress, Reply, Report, Request, Role, RunnerLine, Shown,
-    State, Status, Submission, UnitReport, Verdict, WaitsFor, decode_reply, decode_request, encode,
+    State, Status, Submission, UnitReport, Verdict, WaitsFor, decode_greeting, decode_reply,
+    decode_request, encode,
 };
 pub use text::{escaped, is_obeyed, parse_address, parse_duration, parse_size, seconds};
+pub use trust::{Greeting, Nonce, Proof, Side, Token};

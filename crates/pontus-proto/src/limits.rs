@@ -12,6 +12,12 @@ pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// One line of a peer that has not been greeted yet. A greeting is about a hundred bytes.
 pub const GREETING_BYTES_MAX: usize = 4096;
 
+/// Tokens that are accepted at a time: the one that is used, and the one that takes its place.
+pub const TOKENS_MAX: usize = 2;
+
+/// Peers that have not been greeted yet. They are quickly through or quickly gone.
+pub const STRANGERS_MAX: usize = 64;
+
 /// From the connection's start to the end of the greeting. Nobody needs longer on a working link.
 pub const GREETING_MS_MAX: u64 = 3_000;
 

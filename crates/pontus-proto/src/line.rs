@@ -8,6 +8,10 @@ pub struct LineTooLong {
     pub bytes_max: usize,
 }
 
+/// Room that is kept for the next line. What a longer one took is given back: thousands of connections should cost what they
+/// hold, not what they once held.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes that have arrived and are not yet taken as lines.
 ///
 /// It holds at most the limit given to [`take_line`](Self::take_line) and one push more, because the reader asks for a
@@ -28,6 +32,9 @@ impl LineBuffer {
             self.bytes.drain(..self.start);
             self.searched -= self.start;
             self.start = 0;
+            if self.bytes.len() + bytes.len() <= KEPT_BYTES_MAX {
+                self.bytes.shrink_to(KEPT_BYTES_MAX);
+            }
         }
         self.bytes.extend_from_slice(bytes);
     }
@@ -108,6 +115,18 @@ mod tests {
         assert_eq!(buffer.take_line(8), Ok(None));
         buffer.push(b"8");
         assert_eq!(buffer.take_line(8), Err(LineTooLong { bytes_max: 8 }));
+    }
+
+    #[test]
+    fn a_long_line_leaves_no_room_behind() {
+        let mut buffer = LineBuffer::default();
+        let long = [vec![b'x'; 1_000_000], b"\nhalf".to_vec()].concat();
+        buffer.push(&long);
+        assert_eq!(buffer.take_line(1_000_001).unwrap().unwrap().len(), 1_000_000);
+        buffer.push(b" a line");
+        assert!(buffer.bytes.capacity() <= KEPT_BYTES_MAX);
+        buffer.push(b"\n");
+        assert_eq!(buffer.take_line(100), Ok(Some(b"half a line".to_vec())));
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod submission;
 use serde::{Deserialize, Serialize};
 
 pub use self::bytes::Bytes;
-pub use self::parse::{KNOWN_TYPES, ParseError, decode_reply, decode_request, encode};
+pub use self::parse::{
+    KNOWN_TYPES, ParseError, decode_greeting, decode_reply, decode_request, encode,
+};
 pub use self::report::{
     CaseOutcome, CaseReport, Counts, Outcome, Progress, Report, UnitReport, Verdict,
 };
@@ -23,6 +25,7 @@ use crate::id::{
     Attempt, BranchName, CommitId, CommitPrefix, HostName, InstanceId, Label, ProjectName,
     RunnerName,
 };
+use crate::trust::{Nonce, Proof};
 
 /// What a client says. The client speaks first, and each request gets exactly one [`Reply`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,13 +37,22 @@ pub enum Request {
         protocol: u32,
         /// What it is going to be.
         role: Role,
+        /// What it calls itself; a runner has to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<HostName>,
+        /// What it drew, where it knows the token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nonce: Option<Nonce>,
+    },
+    /// To a `challenge`: the client knows the token, too.
+    Prove {
+        /// Over both nonces.
+        proof: Proof,
     },
     /// A commit is handed in.
     Submit(Submission),
     /// A runner says who it is; again after each reconnection.
     Register {
-        /// What its process calls itself.
-        name: HostName,
         /// Which process it is.
         instance: InstanceId,
         /// Whose commits it can test.
@@ -160,7 +172,14 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
-    /// To `hello`.
+    /// To `hello`: the dispatcher knows the token, and wants to hear that the client does.
+    Challenge {
+        /// What it drew.
+        nonce: Nonce,
+        /// Over both nonces, one for each token that is accepted now, at most [`TOKENS_MAX`](crate::limits::TOKENS_MAX).
+        proofs: Vec<Proof>,
+    },
+    /// To `prove`; to `hello` where nobody has to prove anything.
     Welcome {
         /// The protocol that the dispatcher speaks.
         protocol: u32,
@@ -270,6 +289,17 @@ pub enum Role {
     Client,
 }
 
+impl Role {
+    /// The word in the protocol, in proofs and for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Observer => "observer",
+            Role::Runner => "runner",
+            Role::Client => "client",
+        }
+    }
+}
+
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -284,6 +314,8 @@ pub enum Code {
     LineTooLong,
     /// Another protocol. The connection ends.
     ProtocolVersion,
+    /// The client does not know the token, or the dispatcher has none. The connection ends.
+    Unauthorized,
     /// A request that this role may not make, or not now.
     Unexpected,
     /// The attempt is not this runner's any more: drop it.

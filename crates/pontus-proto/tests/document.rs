@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use pontus_proto::{Request, decode_reply, decode_request, encode};
+use pontus_proto::{Greeting, Reply, Request, Side, Token, decode_reply, decode_request, encode};
 
 const DOCUMENT: &str = include_str!("../PROTOCOL.md");
 const MESSAGES: &str = include_str!("../src/message.rs");
@@ -104,6 +104,31 @@ fn each_limit_equals_its_constant() {
         })
         .collect();
     assert_eq!(documented, defined);
+}
+
+/// Whoever writes a peer from the document has an example to hold it against.
+#[test]
+fn the_proofs_of_the_example_hold() {
+    let token = DOCUMENT.split("those for the token `").nth(1).unwrap().split('`').next().unwrap();
+    let token: Token = token.parse().unwrap();
+    let said = |kind: &str| {
+        let lines = examples("> ").into_iter().chain(examples("< "));
+        lines.into_iter().find(|line| type_of(line) == kind).unwrap().as_bytes()
+    };
+    let Request::Hello { role, name, nonce: Some(client), .. } =
+        decode_request(said("hello")).unwrap()
+    else {
+        panic!("the first hello has a nonce")
+    };
+    let Reply::Challenge { nonce, proofs } = decode_reply(said("challenge")).unwrap() else {
+        panic!("a challenge is a challenge")
+    };
+    let Request::Prove { proof } = decode_request(said("prove")).unwrap() else {
+        panic!("a proof is a proof")
+    };
+    let greeting = Greeting { role, name, client, dispatcher: nonce };
+    assert!(greeting.holds(Side::Dispatcher, &token, &proofs[0]));
+    assert!(greeting.holds(Side::Client, &token, &proof));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use pontus_cli::Door;
 use pontus_cli::exit::Usage;
 use pontus_exec::Git;
 use pontus_proto::limits::LABELS_MAX;
@@ -15,8 +16,8 @@ use crate::args::Args;
 /// How the runner is to run.
 #[derive(Debug)]
 pub struct Config {
-    /// `HOST:PORT`.
-    pub dispatcher: String,
+    /// Whom to dial.
+    pub dispatcher: Door,
     /// What this process is called.
     pub name: HostName,
     /// What it has that commits may ask for, each once, in order.
@@ -72,7 +73,7 @@ impl TryFrom<Args> for Config {
                 None => host_name()?,
             },
             labels: labels(args.label)?,
-            dispatcher: args.server.dispatcher_server,
+            dispatcher: args.server.try_into()?,
             slots: args.slots,
             clones,
             commits_max: args.max_commits,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use log::{info, warn};
+use pontus_cli::Door;
 use pontus_proto::{
     Client, ClientError, HangUp, HostName, InstanceId, Label, ProjectName, Reply, Request, Role,
     RunnerName,
@@ -18,8 +19,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(800);
 /// Who dials, and where.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// `HOST:PORT`.
-    pub dispatcher: String,
+    /// Whom to dial.
+    pub dispatcher: Door,
     /// What the process is called.
     pub name: HostName,
     /// Whose commits it tests.
@@ -124,9 +125,9 @@ impl Link {
     fn register(&mut self, time: Duration) -> Result<Client, ClientError> {
         let Identity { dispatcher, name, project, labels, instance } = self.identity.clone();
         let until = Instant::now() + time;
-        let mut client = Client::connect_within(time, &dispatcher, Role::Runner)?;
+        let mut client = dispatcher.connect_within(time, Role::Runner, Some(name))?;
         let left = until.saturating_duration_since(Instant::now());
-        match client.ask_within(left, &Request::Register { name, instance, project, labels })? {
+        match client.ask_within(left, &Request::Register { instance, project, labels })? {
             Reply::Registered { runner, lease_ms } => {
                 self.lease = Duration::from_millis(lease_ms);
                 self.runner = Some(runner);
@@ -139,7 +140,7 @@ impl Link {
     fn came_up(&mut self, client: Client) {
         self.client = Some(client);
         if let Some(runner) = &self.runner {
-            info!("{runner} is connected to {}", self.identity.dispatcher);
+            info!("{runner} is connected to {}", self.identity.dispatcher.address);
         }
     }
 

@@ -44,7 +44,7 @@ pub fn serve(config: Config) -> Result<()> {
             }
         }
         let (project, folder) = (&clone.project, clone.work_dir.display());
-        info!("testing {project} in {folder}, for {}", config.dispatcher);
+        info!("testing {project} in {folder}, for {}", config.dispatcher.address);
     }
     leave::on_signals(Arc::clone(&leave))?;
     if let Some(idle_max) = config.idle_max {

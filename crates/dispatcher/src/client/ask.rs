@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use pontus_cli::Server;
+use pontus_cli::{Door, Server};
 use pontus_proto::{Client, ClientError, Code, CommitId, Reply, Request, Role, Shown, UnitReport};
 
 use crate::exit::OutOfTime;
@@ -20,7 +20,7 @@ const ANSWER_GRACE: Duration = Duration::from_millis(500);
 
 /// A dispatcher that answers.
 pub struct Dispatcher {
-    address: String,
+    door: Door,
     client: Client,
     /// What is done about its loss; without any, that is an error.
     patience: Option<Patience>,
@@ -43,9 +43,9 @@ impl Dispatcher {
     /// # Errors
     /// See [`ClientError`].
     pub fn dial(server: &Server) -> Result<Dispatcher> {
-        let address = server.dispatcher_server.clone();
-        let client = Client::connect(&address, Role::Client)?;
-        Ok(Dispatcher { address, client, patience: None })
+        let door = Door::try_from(server.clone())?;
+        let client = door.connect(Role::Client, None)?;
+        Ok(Dispatcher { door, client, patience: None })
     }
 
     /// The same, and from then on a dispatcher that is lost is dialled again until `deadline`, for ever where there is none.
@@ -58,13 +58,13 @@ impl Dispatcher {
         deadline: Option<Instant>,
         tell: impl FnOnce(&str) + 'static,
     ) -> Result<Dispatcher> {
-        let address = server.dispatcher_server.clone();
-        let client = match Client::connect_within(time_for(deadline), &address, Role::Client) {
+        let door = Door::try_from(server.clone())?;
+        let client = match door.connect_within(time_for(deadline), Role::Client, None) {
             Err(error) if is_passing(&error) && is_over(deadline) => return Err(too_late(&error)),
             connected => connected?,
         };
         let patience = Some(Patience { deadline, tell: Some(Box::new(tell)) });
-        Ok(Dispatcher { address, client, patience })
+        Ok(Dispatcher { door, client, patience })
     }
 
     /// Asks, and waits for the answer.
@@ -89,12 +89,12 @@ impl Dispatcher {
             return Err(too_late(&lost));
         }
         if let Some(tell) = tell.take() {
-            tell(&format!("{lost}; dialling {} until it is back", self.address));
+            tell(&format!("{lost}; dialling {} until it is back", self.door.address));
         }
         let mut pause = REDIAL_MIN;
         loop {
             rest(pause, *deadline)?;
-            match Client::connect_within(time_for(*deadline), &self.address, Role::Client) {
+            match self.door.connect_within(time_for(*deadline), Role::Client, None) {
                 Ok(client) => {
                     self.client = client;
                     return Ok(());

@@ -36,6 +36,22 @@ pub fn decode_request(line: &[u8]) -> Result<Request, ParseError> {
     Ok(request)
 }
 
+/// Reads the request of a peer that has not been greeted yet: `hello` or `prove`. Of any other nothing is read but its type.
+///
+/// # Errors
+/// What to answer: `not_utf8`, `unknown_type`, `malformed` or `unexpected`.
+pub fn decode_greeting(line: &[u8]) -> Result<Request, ParseError> {
+    match tag(utf8(line)?) {
+        Ok(tag)
+            if KNOWN_TYPES.contains(&tag.as_str()) && !GREETING_TYPES.contains(&tag.as_str()) =>
+        {
+            Err(ParseError::new(Code::Unexpected, "say hello first"))
+        }
+        Ok(_) => decode(line),
+        Err(error) => Err(ParseError::new(Code::Malformed, shown(&error))),
+    }
+}
+
 /// Reads a reply out of a line.
 ///
 /// # Errors
@@ -59,8 +75,9 @@ pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, LineTooLong> {
 }
 
 /// The types of requests, as their tags; a test holds them against the document.
-pub const KNOWN_TYPES: [&str; 20] = [
+pub const KNOWN_TYPES: [&str; 21] = [
     "hello",
+    "prove",
     "submit",
     "register",
     "ready",
@@ -82,25 +99,39 @@ pub const KNOWN_TYPES: [&str; 20] = [
     "resume",
 ];
 
+/// The types of the greeting.
+const GREETING_TYPES: [&str; 2] = ["hello", "prove"];
+
 fn decode<'a, M: Deserialize<'a>>(line: &'a [u8]) -> Result<M, ParseError> {
-    let text = std::str::from_utf8(line)
-        .map_err(|error| ParseError::new(Code::NotUtf8, format!("not UTF-8: {error}")))?;
-    serde_json::from_str(text).map_err(|error| {
-        let message = escaped(&error.to_string()).chars().take(REASON_BYTES_MAX / 4).collect();
-        ParseError { code: code_of(text), message }
-    })
+    let text = utf8(line)?;
+    serde_json::from_str(text).map_err(|error| ParseError::new(code_of(text), shown(&error)))
+}
+
+fn utf8(line: &[u8]) -> Result<&str, ParseError> {
+    std::str::from_utf8(line)
+        .map_err(|error| ParseError::new(Code::NotUtf8, format!("not UTF-8: {error}")))
+}
+
+/// What is wrong with a line, safe to be shown.
+fn shown(error: &serde_json::Error) -> String {
+    escaped(&error.to_string()).chars().take(REASON_BYTES_MAX / 4).collect()
 }
 
 /// Why a line that is no message is none. Its tag alone decides whether its type is unknown.
 fn code_of(text: &str) -> Code {
+    match tag(text) {
+        Ok(tag) if !KNOWN_TYPES.contains(&tag.as_str()) => Code::UnknownType,
+        _ => Code::Malformed,
+    }
+}
+
+/// Its type, whatever else stands in it.
+fn tag(text: &str) -> serde_json::Result<String> {
     #[derive(Deserialize)]
     struct Tagged {
         r#type: String,
     }
-    match serde_json::from_str::<Tagged>(text) {
-        Ok(Tagged { r#type }) if !KNOWN_TYPES.contains(&r#type.as_str()) => Code::UnknownType,
-        _ => Code::Malformed,
-    }
+    serde_json::from_str(text).map(|Tagged { r#type }| r#type)
 }
 
 fn check_limits(request: &Request) -> Result<(), ParseError> {
