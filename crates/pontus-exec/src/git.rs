@@ -3,7 +3,7 @@
 //! Here stands what every call has in common: the environment, the settings that keep hooks and helpers out, the
 //! deadlines and the bounds. What is asked of a repository is in `questions`, what is got from its origin in
 //! `origin`, refs many at a time in `refs`, a private checkout in `checkout`; `names` checks what goes in, `error`
-//! says what went wrong.
+//! says what went wrong, `printed` has what git prints read without git.
 //!
 //! Known to work with git 2.39 and 2.47.
 
@@ -12,6 +12,7 @@ mod error;
 mod names;
 mod origin;
 mod origin_name;
+pub mod printed;
 mod questions;
 mod refs;
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod stop;
 mod supervise;
 
 pub use child::{Ended, How, Job, RunError, Stream, run, signal_name};
+#[doc(hidden)] // For fuzzing alone; see there.
+pub use git::printed;
 pub use git::{Described, Git, GitError, Head, Mode, RefMove, Tracked, name_in_url};
 pub use stop::Stop;
 pub use supervise::{run_supervised, supervise_if_asked};

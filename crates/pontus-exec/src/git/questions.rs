@@ -189,13 +189,13 @@ impl Git {
     }
 }
 
-fn one_id(out: Vec<u8>, task: &'static str) -> Result<String, GitError> {
+pub(super) fn one_id(out: Vec<u8>, task: &'static str) -> Result<String, GitError> {
     let line = one_line(out, task)?;
     if is_id(&line) { Ok(line) } else { Err(GitError::BadAnswer { task }) }
 }
 
 /// Reads what [`DESCRIBED`] has git print: five fields of each commit, and a newline after the last.
-fn described(out: &[u8]) -> Option<Vec<Described>> {
+pub(super) fn described(out: &[u8]) -> Option<Vec<Described>> {
     let out = String::from_utf8_lossy(out);
     let fields: Vec<&str> = out.split('\0').collect();
     let (commits, rest) = fields.as_chunks::<5>();

@@ -50,13 +50,7 @@ impl Git {
     pub fn origin_current_branch(&self) -> Result<Option<String>, GitError> {
         let call = self.call("ask origin for its current branch", "ls-remote").asking_origin();
         let call = call.args(["--quiet", "--symref", "--end-of-options", "origin", "HEAD"]);
-        let out = call.output()?;
-        let mut lines = out.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
-        let branch = |line: &str| {
-            let full = line.strip_prefix("ref: ")?.strip_suffix("\tHEAD")?;
-            full.strip_prefix("refs/heads/").map(str::to_owned)
-        };
-        Ok(lines.find_map(|line| branch(&line)))
+        Ok(current_branch(&call.output()?))
     }
 
     /// The refs here below `prefix`, with what they point at. One whose name is not UTF-8 is left out.
@@ -106,15 +100,29 @@ const LISTED: &str = "--format=%(objectname)%09%(refname)";
 
 fn heads(call: Call<'_>) -> Result<Vec<Head>, GitError> {
     let task = call.task;
-    let out = call.output()?;
-    let head = |(tip, full): (String, &[u8])| {
-        Some(Head { name: full.strip_prefix(b"refs/heads/")?.to_owned(), tip })
-    };
-    let heads: Vec<_> = listed(&out, task)?.into_iter().filter_map(head).collect();
+    let heads = branches(&call.output()?, task)?;
     if heads.len() > HEADS_MAX {
         return Err(GitError::TooMany { task, most: HEADS_MAX });
     }
     Ok(heads)
+}
+
+/// Reads the branches among listed refs.
+pub(super) fn branches(out: &[u8], task: &'static str) -> Result<Vec<Head>, GitError> {
+    let head = |(tip, full): (String, &[u8])| {
+        Some(Head { name: full.strip_prefix(b"refs/heads/")?.to_owned(), tip })
+    };
+    Ok(listed(out, task)?.into_iter().filter_map(head).collect())
+}
+
+/// Reads what `ls-remote --symref` says of `HEAD`.
+pub(super) fn current_branch(out: &[u8]) -> Option<String> {
+    let mut lines = out.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+    let branch = |line: &str| {
+        let full = line.strip_prefix("ref: ")?.strip_suffix("\tHEAD")?;
+        full.strip_prefix("refs/heads/").map(str::to_owned)
+    };
+    lines.find_map(|line| branch(&line))
 }
 
 /// Reads lines of an id, a tab and a name.
