@@ -30,7 +30,7 @@ fn each_file_that_the_architecture_names_is_there() {
 
 #[test]
 fn each_link_leads_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md"] {
+    for document in ["README.md", "ARCHITECTURE.md", "SECURITY.md"] {
         let text = read(document);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
@@ -38,6 +38,25 @@ fn each_link_leads_somewhere() {
             assert!(project_root().join(target).exists(), "{document} links to {target}");
         }
     }
+}
+
+#[test]
+fn each_promise_of_security_has_its_test() {
+    let document = read("SECURITY.md");
+    let rows = document.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let sources: String = crate::sources::sources().into_iter().map(|(_, text)| text).collect();
+    let mut named = 0;
+    for row in rows {
+        let tests = code(row.rsplit('|').nth(1).unwrap());
+        assert!(!tests.is_empty(), "nothing holds {row}");
+        for test in tests {
+            named += 1;
+            let definition =
+                ["#[test]\n", "    #[test]\n    "].map(|is| format!("{is}fn {test}()"));
+            assert!(definition.iter().any(|text| sources.contains(text)), "{test} is no test");
+        }
+    }
+    assert!(named > 30, "{named} tests are named");
 }
 
 /// What `line --help` prints; the line begins with a program.
