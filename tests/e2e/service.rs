@@ -79,7 +79,10 @@ fn nobody_need_listen_to_what_it_prints() {
 #[test]
 fn a_hangup_ends_it_unless_somebody_wanted_otherwise() {
     let yard = Yard::new();
-    let mut dispatcher = yard.dispatcher(&[]);
+    // These tests may be run by nohup themselves.
+    let mut default = yard.command_of("env");
+    default.arg("--default-signal=HUP").arg(program("dispatcher"));
+    let mut dispatcher = yard.dispatcher_by(default, &[]);
     dispatcher.signal(Signal::HUP);
     assert_eq!(dispatcher.wait().signal(), Some(Signal::HUP.as_raw()));
 
@@ -91,9 +94,10 @@ fn a_hangup_ends_it_unless_somebody_wanted_otherwise() {
     dispatcher.stop();
 }
 
-/// A terminal in which a program runs until the terminal is closed, by killing this.
+/// A terminal in which a program runs until the terminal is closed, by killing this. It does as a terminal does, whoever started it.
 const TERMINAL: &str = "\
-import os, pty, sys
+import os, pty, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 pid, terminal = pty.fork()
 if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
 try:
