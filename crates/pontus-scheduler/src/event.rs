@@ -179,7 +179,7 @@ pub enum Record {
         /// Who tests it, for the next start.
         instance: InstanceId,
     },
-    /// A runner was not heard of in time. The commit is queued again.
+    /// A runner was not heard of in time, or the commit was given back too often. It is queued again.
     Lost {
         /// Which commit.
         commit: CommitId,

@@ -9,7 +9,8 @@ const CONFIG: Config = Config {
     lease_ms: 10_000,
     reconnect_grace_ms: 2_000,
     undecided_max: usize::MAX,
-    attempts_max: 3,
+    // Its one commit is given back so often that it would be given up.
+    attempts_max: u32::MAX,
     attempt_ms_max: 60_000,
     poll_ms: 5_000,
     policy: Policy::Newest,

@@ -6,6 +6,10 @@ use super::{Decided, Effects, Scheduler};
 use crate::config::{SessionId, Time};
 use crate::event::{Answer, Effect, Record, Why};
 
+/// Of a commit's tries, each whose number is a multiple of this counts as lost where it is given back. Each try is remembered, so
+/// a runner that takes a commit only to give it back must come to an end some day; honest ones that have to leave never get there.
+pub(super) const GIVE_BACKS_PER_LOSS: u32 = 100;
+
 impl Scheduler {
     /// Queues a commit, at its place. Whoever waits for one like it is given it.
     pub(super) fn queue(&mut self, now: Time, id: CommitId, out: &mut Effects) {
@@ -60,22 +64,34 @@ impl Scheduler {
 
     /// A lease is over.
     pub(super) fn lose(&mut self, now: Time, id: CommitId, out: &mut Effects) {
+        if self.count_lost(id, out) {
+            self.queue(now, id, out);
+        }
+    }
+
+    /// Says whether the commit is to be queued again. It has its verdict otherwise.
+    fn count_lost(&mut self, id: CommitId, out: &mut Effects) -> bool {
         let attempt = self.end_lease(id);
         out.push(Effect::Remember(Record::Lost { commit: id, attempt }));
         let commit = self.commits.get_mut(&id).expect("a lease belongs to a commit");
         commit.lost += 1;
         let lost = commit.lost;
-        if lost >= self.config.attempts_max {
+        let is_given_up = lost >= self.config.attempts_max;
+        if is_given_up {
             self.decide(id, Why::RunnersLost(lost), out);
-        } else {
-            self.queue(now, id, out);
         }
+        !is_given_up
     }
 
-    /// Takes a commit from its runner, unharmed. Whoever does so queues it again.
-    pub(super) fn take_back(&mut self, commit: CommitId, out: &mut Effects) {
+    /// Takes a commit from its runner, unharmed unless that has been done too often. Says whether it is to be queued again, which
+    /// whoever takes it does once the runner has its answer.
+    pub(super) fn take_back(&mut self, commit: CommitId, out: &mut Effects) -> bool {
+        if self.commits[&commit].attempts.is_multiple_of(GIVE_BACKS_PER_LOSS) {
+            return self.count_lost(commit, out);
+        }
         let attempt = self.end_lease(commit);
         out.push(Effect::Remember(Record::GivenBack { commit, attempt }));
+        true
     }
 
     /// A commit gets its verdict, whether it is queued or running, and all who wait for that hear of it.

@@ -80,9 +80,11 @@ impl Scheduler {
             }
             // Nor did this one, and it is not told again.
             (Some(commit), true) => {
-                self.take_back(commit, out);
+                let is_queued = self.take_back(commit, out);
                 out.push(Effect::Say(session, Answer::Leave));
-                self.queue(now, commit, out);
+                if is_queued {
+                    self.queue(now, commit, out);
+                }
             }
             (None, true) => out.push(Effect::Say(session, Answer::Leave)),
             (None, false) => {
@@ -165,9 +167,11 @@ impl Scheduler {
         if !self.holds(from, commit, attempt) {
             return out.push(Effect::Say(from, Answer::Stale));
         }
-        self.take_back(commit, out);
+        let is_queued = self.take_back(commit, out);
         out.push(Effect::Say(from, Answer::Returned));
-        self.queue(now, commit, out);
+        if is_queued {
+            self.queue(now, commit, out);
+        }
     }
 
     pub(super) fn ended(
@@ -180,9 +184,11 @@ impl Scheduler {
         self.stop_watching(session);
         match self.runner_of(session).and_then(|runner| runner.testing) {
             Some(commit) if unheard => {
-                self.take_back(commit, out);
+                let is_queued = self.take_back(commit, out);
                 self.detach(session);
-                self.queue(now, commit, out);
+                if is_queued {
+                    self.queue(now, commit, out);
+                }
             }
             Some(commit) => {
                 self.shorten(now.after(self.config.reconnect_grace_ms), commit);

@@ -1,6 +1,7 @@
 //! How an attempt ends: by a report, given back, or lost.
 
 use super::*;
+use crate::scheduler::commits::GIVE_BACKS_PER_LOSS;
 
 #[test]
 fn a_silent_runner_loses_its_commit_to_another() {
@@ -92,6 +93,35 @@ fn a_commit_that_is_given_back_goes_to_the_next_runner() {
     let [remembered, said] = assigned(2, 2, "oak/2", 1, 2);
     let returned = say(1, Answer::Returned);
     assert_eq!(fixture.give_back(1, 1, 1), [given_back(1, 1), returned, remembered, said]);
+}
+
+/// However it gets rid of it: each way uses up a try, and each try is remembered.
+#[test]
+fn a_commit_that_is_given_back_again_and_again_is_given_up() {
+    let give_back = |fixture: &mut Fixture, attempt| fixture.give_back(1, 1, attempt);
+    let leave_unheard = |fixture: &mut Fixture, _| {
+        let effects = fixture.step(Event::Ended { session: SessionId(1), unheard: true });
+        fixture.register(1, 1);
+        effects
+    };
+    type Way = fn(&mut Fixture, u32) -> Vec<Effect>;
+    let ways: [(Way, Vec<Effect>); 2] =
+        [(give_back, vec![say(1, Answer::Returned)]), (leave_unheard, vec![])];
+    for (give_back, said) in ways {
+        let mut fixture = Fixture::with(1);
+        let last = GIVE_BACKS_PER_LOSS * CONFIG.attempts_max;
+        for attempt in 1..last {
+            assert_eq!(fixture.ready(1), assigned_to_one(1, attempt));
+            let is_lost = attempt % GIVE_BACKS_PER_LOSS == 0;
+            let expected = if is_lost { lost(1, attempt) } else { given_back(1, attempt) };
+            assert_eq!(give_back(&mut fixture, attempt)[..], [&[expected], &said[..]].concat());
+        }
+        fixture.ready(1);
+        let given_up = decided(1, last, Why::RunnersLost(CONFIG.attempts_max));
+        let expected = [&[lost(1, last)], &given_up[..], &said].concat();
+        assert_eq!(give_back(&mut fixture, last), expected);
+        assert_eq!(fixture.ready(1), [], "nothing is left to be given");
+    }
 }
 
 #[test]
