@@ -54,6 +54,11 @@ fn an_empty_variable_is_as_good_as_unset() {
     }
     assert!(observer.arg("--once").arg(yard.observers()).status().unwrap().success());
     dispatcher.wait_for(": queued for test_repo");
+    let mut status = yard.command("dispatcher");
+    let variables =
+        [("PONTUS_TOKEN_FILE", ""), ("PONTUS_DISPATCHER_SERVER", ""), ("PONTUS_NO_AUTH", "0")];
+    status.envs(variables).args(["status", "--dispatcher-server", &yard.server()]);
+    assert!(status.status().unwrap().success());
 }
 
 #[test]

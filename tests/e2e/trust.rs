@@ -8,7 +8,8 @@ use std::path::Path;
 use std::thread;
 
 use pontus_proto::{Caller, Client, ClientError, Greeting, Request, Role, Side, Token};
-use pontus_tests::{Checkpoint, PATIENCE, Process, Yard, last_line};
+use pontus_tests::{Checkpoint, PATIENCE, Process, Yard, last_line, program};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::peer::{Peer, code, line};
 
@@ -99,6 +100,9 @@ fn squat(answer: &str) -> (u16, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, answer) = (listener.local_addr().unwrap().port(), format!("{answer}\n"));
     let listening = thread::spawn(move || {
+        let patience = Timespec::try_from(PATIENCE).unwrap();
+        let mut somebody = [PollFd::new(&listener, PollFlags::IN)];
+        assert_eq!(poll(&mut somebody, Some(&patience)).unwrap(), 1, "nobody dials");
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap());
@@ -222,9 +226,38 @@ fn a_token_that_is_none_is_refused_by_all() {
 }
 
 #[test]
+fn a_token_named_without_a_folder_is_made_where_we_are() {
+    let yard = Yard::new();
+    let args = ["--port=0", "--token-file=token"];
+    let dispatcher = Process::start("dispatcher", yard.command("dispatcher").args(args));
+    dispatcher.wait_for("listening on ");
+    assert_eq!(fs::metadata(yard.path().join("token")).unwrap().mode() & 0o777, 0o600);
+    assert!(!yard.token_file().exists());
+}
+
+/// In a network of its own, so that nobody else can reach it.
+#[test]
+fn who_listens_beyond_loopback_hears_once_that_nothing_is_encrypted() {
+    let yard = Yard::new();
+    let mut command = yard.command_of("unshare");
+    command.args(["--net", "--user", "--map-root-user"]).arg(program("dispatcher"));
+    let dispatcher = Process::start("dispatcher", command.args(["--host=0.0.0.0", "--port=0"]));
+    if !dispatcher.says_before_its_end("listening on ") {
+        eprintln!("skipped: no network namespaces here");
+        return;
+    }
+    assert!(yard.token_file().exists(), "it listens only with a token");
+    let warning = "nothing is encrypted: across a network use ssh -L or WireGuard";
+    assert_eq!(dispatcher.count(warning), 1);
+}
+
+#[test]
 fn who_does_without_a_token() {
     let yard = Yard::new();
     let [obs, run] = [yard.observers(), yard.runners()].map(|path| path.display().to_string());
+    let (code, log) = said(&yard, "dispatcher", &["status", "--no-auth", "--token-file=token"]);
+    assert_eq!(code, Some(2), "{log}");
+    assert!(log.contains("PONTUS_TOKEN_FILE"), "{log}");
     for (program, what) in [("observer", &obs[..]), ("runner", &run), ("dispatcher", "status")] {
         let args = [what, "--no-auth", "--dispatcher-server=192.0.2.1:1"];
         let (code, log) = said(&yard, program, &args);

@@ -32,14 +32,14 @@ mod trust;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
-use pontus_cli::{generate, log};
+use clap::CommandFactory;
+use pontus_cli::{arguments, generate, log};
 
 use crate::args::{Args, ServeArgs};
 use crate::exit::Ended;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = arguments::<Args>();
     exit::on_bugs();
     exit::code(match (args.generate, args.command) {
         (Some(document), _) => generate(document, Args::command()).map(|()| Ended::Done),

@@ -85,10 +85,8 @@ pub fn serve(config: Config) -> Result<()> {
     thread::Builder::new().name("listener".to_owned()).spawn(move || {
         listener::run(&listener, connections_max, &events, &shared);
     })?;
-    if !address.ip().is_loopback() {
-        warn!(
-            "{address} is not loopback, and nothing is encrypted: across a network use ssh -L or WireGuard"
-        );
+    if let Some(warning) = warning(address) {
+        warn!("{warning}");
     }
     announce(address);
     manager::tell(manager::READY);
@@ -101,6 +99,12 @@ pub fn serve(config: Config) -> Result<()> {
     publishing.join().expect("a panic there ends the process");
     gate.wait_until_empty(LAST_ANSWERS);
     ended
+}
+
+/// What whoever listens on `address` should know, if there is anything.
+fn warning(address: SocketAddr) -> Option<String> {
+    let why = "is not loopback, and nothing is encrypted: across a network use ssh -L or WireGuard";
+    (!address.ip().is_loopback()).then(|| format!("{address} {why}"))
 }
 
 /// What peers have to prove. The token is made at the first start.
@@ -191,5 +195,19 @@ impl Drop for Pass<'_> {
     fn drop(&mut self) {
         *self.0.count() -= 1;
         self.0.left.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_loopback_nothing_is_encrypted() {
+        for (address, is_warned) in
+            [("127.0.0.1:1", false), ("[::1]:1", false), ("0.0.0.0:1", true), ("192.0.2.1:1", true)]
+        {
+            assert_eq!(warning(address.parse().unwrap()).is_some(), is_warned, "{address}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Who is let in: the greeting from the dispatcher's side, and the tokens that hold now.
 
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use log::warn;
 use pontus_cli::{Mark, TokenFile};
 use pontus_proto::limits::PROTOCOL;
 use pontus_proto::{Code, Greeting, HostName, Nonce, Proof, Reply, Request, Role, Side, Token};
+use rustix::io::Errno;
 
 use crate::translate::refusal;
 
@@ -25,9 +28,12 @@ pub struct Tokens {
     known: Mutex<Known>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
+    /// That of the file when it was read; none where it was unfit.
     mark: Option<Mark>,
+    /// Whether the file is as it was for as long as its mark is.
+    is_settled: bool,
     tokens: Vec<Token>,
 }
 
@@ -77,7 +83,10 @@ impl Trust {
         };
         let drawn = Nonce::draw().ok();
         let (Some(dispatcher), tokens @ [_, ..]) = (drawn, &tokens.now()[..]) else {
-            return Err(refusal(Code::Unauthorized, "this dispatcher cannot read its own token"));
+            return Err(refusal(
+                Code::Unauthorized,
+                "this dispatcher cannot read its own token: its log says why",
+            ));
         };
         let greeting = Greeting { role, name, client, dispatcher };
         Ok(Next::Challenge(Box::new(Challenge { greeting, tokens: tokens.to_vec() })))
@@ -115,7 +124,7 @@ impl Tokens {
     /// # Errors
     /// What is wrong with it.
     pub fn of(file: TokenFile) -> anyhow::Result<Tokens> {
-        let known = Known { mark: file.mark().ok(), tokens: file.read()? };
+        let known = Known::read(&file)?;
         Ok(Tokens { file, known: Mutex::new(known) })
     }
 
@@ -123,14 +132,19 @@ impl Tokens {
     fn now(&self) -> Vec<Token> {
         let mut known = self.known();
         let mark = self.file.mark().ok();
-        if known.mark != mark || mark.is_none() {
-            let read = self.file.read();
-            if let Err(error) = &read
-                && !known.tokens.is_empty()
-            {
-                warn!("nobody is let in: {error:#}");
+        let is_same = mark.is_some() && known.mark == mark;
+        if !is_same || !known.is_settled {
+            match Known::read(&self.file) {
+                Ok(read) => *known = read,
+                // It is we who cannot look, and nothing says that there is anything new.
+                Err(error) if is_same && is_want_of_descriptors(&error) => {}
+                Err(error) => {
+                    if !known.tokens.is_empty() {
+                        warn!("nobody is let in: {error:#}");
+                    }
+                    *known = Known::default();
+                }
             }
-            *known = Known { mark, tokens: read.unwrap_or_default() };
         }
         known.tokens.clone()
     }
@@ -139,6 +153,20 @@ impl Tokens {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Known {
+    /// The mark comes first: what changes while it is read is read again.
+    fn read(file: &TokenFile) -> anyhow::Result<Known> {
+        let (mark, now) = (file.mark().ok(), SystemTime::now());
+        let is_settled = mark.is_some_and(|mark| mark.is_settled(now));
+        Ok(Known { mark, is_settled, tokens: file.read()? })
+    }
+}
+
+fn is_want_of_descriptors(error: &anyhow::Error) -> bool {
+    let errno = error.downcast_ref::<io::Error>().and_then(Errno::from_io_error);
+    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE].contains(&errno))
 }
 
 #[cfg(test)]
@@ -217,6 +245,29 @@ mod tests {
         let others = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(file.path(), others).unwrap();
         assert!(greet(&trust, &new).is_ok());
+    }
+
+    /// As after two changes within one tick of the file system's clock, of which the first was read.
+    #[test]
+    fn a_change_that_leaves_no_mark_is_seen_all_the_same() {
+        let (_folder, _, file) = trust();
+        let (first, second) = (Token::from_bytes([7; 32]), file.read().unwrap().remove(0));
+        for is_settled in [false, true] {
+            let (mark, tokens) = (file.mark().ok(), vec![first.clone()]);
+            let known = Mutex::new(Known { mark, is_settled, tokens });
+            let trust = Trust::Tokens(Tokens { file: file.clone(), known });
+            assert_eq!(greet(&trust, &second).is_ok(), !is_settled);
+            assert_eq!(greet(&trust, &first).is_ok(), is_settled, "it is not read for nothing");
+        }
+    }
+
+    #[test]
+    fn want_of_descriptors_is_nobody_s_fault() {
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::ACCESS, Errno::NOENT] {
+            let error = anyhow::Error::new(io::Error::from(errno)).context("cannot read the token");
+            let is_want = [Errno::MFILE, Errno::NFILE].contains(&errno);
+            assert_eq!(is_want_of_descriptors(&error), is_want, "{errno}");
+        }
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::Resettable;
-use clap::{Arg, CommandFactory, FromArgMatches, Parser};
+use clap::Parser;
 use pontus_cli::{Document, Server};
 use pontus_proto::limits::VERSION;
 use pontus_proto::{ProjectName, parse_duration};
@@ -53,18 +52,4 @@ pub struct Args {
     /// Print the completions of a shell, or the manual, and exit
     #[arg(long, value_name = "WHAT")]
     pub generate: Option<Document>,
-}
-
-impl Args {
-    /// What the user has typed, and set in the environment. Where that cannot be meant, ends the process and says why.
-    pub fn of_process() -> Args {
-        let matches = Args::command().mut_args(without_empty_variable).get_matches();
-        Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-    }
-}
-
-/// A variable that is empty is as good as unset: that is how shells and services take one back.
-fn without_empty_variable(arg: Arg) -> Arg {
-    let value = arg.get_env().and_then(std::env::var_os);
-    if value.is_some_and(|value| value.is_empty()) { arg.env(Resettable::Reset) } else { arg }
 }

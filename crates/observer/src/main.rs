@@ -23,12 +23,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::CommandFactory;
-use pontus_cli::{exit, generate, log};
+use pontus_cli::{arguments, exit, generate, log};
 
 use crate::args::Args;
 
 fn main() -> ExitCode {
-    let args = Args::of_process();
+    let args = arguments::<Args>();
     exit::on_bugs(|_| false);
     exit::code(
         "observer",

@@ -37,8 +37,7 @@ pub struct Trust {
     pub token_file: Option<PathBuf>,
 
     /// Do without a token, and trust whoever can reach the port; only on loopback
-    #[arg(long, env = "PONTUS_NO_AUTH", conflicts_with = "token_file",
-          value_parser = clap::builder::BoolishValueParser::new())]
+    #[arg(long, env = "PONTUS_NO_AUTH", value_parser = clap::builder::BoolishValueParser::new())]
     pub no_auth: bool,
 }
 
@@ -73,7 +72,16 @@ impl Trust {
     /// # Errors
     /// Where nobody can tell.
     pub fn token(&self) -> Result<Option<TokenFile>> {
-        if self.no_auth { Ok(None) } else { TokenFile::new(self.token_file.as_deref()).map(Some) }
+        match (self.no_auth, self.token_file.as_deref()) {
+            (true, None) => Ok(None),
+            // Whichever was not meant, the other may be what protects somebody.
+            (true, Some(_)) => {
+                let why = "cannot do without a token and have one: give --token-file or --no-auth, and \
+                           mind PONTUS_TOKEN_FILE and PONTUS_NO_AUTH";
+                Err(Usage(why.to_owned()).into())
+            }
+            (false, given) => TokenFile::new(given).map(Some),
+        }
     }
 }
 

@@ -4,13 +4,19 @@ use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use pontus_proto::Token;
 use pontus_proto::limits::TOKENS_MAX;
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
 
 /// What is read of it. A token is 65 bytes with its newline.
 const FILE_BYTES_MAX: u64 = 4096;
+
+/// From one tick of a file system's clock to the next: a few milliseconds as a rule, a second on the coarsest that knows modes.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Where the token is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,17 +52,19 @@ impl TokenFile {
     /// One line that says what is wrong with it and what to do; never what stands in it.
     pub fn read(&self) -> Result<Vec<Token>> {
         let shown = self.path.display();
-        // Opening what is no file may take for ever.
-        if fs::metadata(&self.path).is_ok_and(|found| !found.is_file()) {
-            bail!("{shown} is no token: it is no file");
-        }
-        let file = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        let file = match open(&self.path) {
+            Err(error) if is_missing(&error) && self.path.is_symlink() => {
+                bail!(
+                    "the token {shown} is a link to nothing: remove it, or what it is a link to is missing"
+                )
+            }
+            Err(error) if is_missing(&error) => {
                 bail!("there is no token at {shown}: start the dispatcher, or copy its token there")
             }
             opened => opened.with_context(|| format!("cannot read the token {shown}"))?,
         };
-        check(&self.path, &file.metadata()?)?;
+        check(&self.path, &file.metadata()?, geteuid().as_raw())?;
         let mut text = String::new();
         let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
         read.with_context(|| format!("cannot read the token {shown}"))?;
@@ -72,30 +80,48 @@ impl TokenFile {
             return Ok(());
         }
         let make = || -> io::Result<()> {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
+            let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let folder = parent.unwrap_or(Path::new("."));
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-            put(&self.path, &Token::from_bytes(bytes))?;
+            put(&self.path, &Token::from_bytes(random()?))?;
             File::open(folder)?.sync_all()
         };
-        make().with_context(|| format!("cannot make the token {}", self.path.display()))
+        let shown = self.path.display();
+        make().with_context(|| {
+            format!("cannot make the token {shown} (--token-file names another place)")
+        })
     }
 
-    /// What changes whenever the file does.
+    /// What changes whenever the file does, once it is [settled](Mark::is_settled).
     ///
     /// # Errors
     /// What the file system says.
     pub fn mark(&self) -> io::Result<Mark> {
         let found = fs::metadata(&self.path)?;
         // The time of its last change rises with a new mode, too.
-        Ok(Mark(found.dev(), found.ino(), found.size(), found.ctime(), found.ctime_nsec()))
+        let changed = (found.ctime(), found.ctime_nsec());
+        Ok(Mark { id: (found.dev(), found.ino()), bytes: found.size(), changed })
     }
 }
 
 /// Tells two states of a file apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark(u64, u64, u64, i64, i64);
+pub struct Mark {
+    id: (u64, u64),
+    bytes: u64,
+    /// Seconds since 1970, and nanoseconds.
+    changed: (i64, i64),
+}
+
+impl Mark {
+    /// Whether another change after `at` is sure to leave another mark. One that follows within the same tick of the file system's
+    /// clock is not.
+    pub fn is_settled(&self, at: SystemTime) -> bool {
+        let changed = u64::try_from(self.changed.0).map(Duration::from_secs).unwrap_or_default();
+        // Where that is yet to come, the clock is not one to go by.
+        at.duration_since(UNIX_EPOCH + changed).is_ok_and(|age| age > 2 * TICK)
+    }
+}
 
 fn default_path(config: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     // A relative path is not valid there, says the XDG Base Directory Specification.
@@ -105,10 +131,23 @@ fn default_path(config: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBu
     Some(config.join("pontus").join("token"))
 }
 
-/// Writes it beside, whole and synced, and gives it its name only if nobody else has by then.
+/// Opening what is no file might take for ever, or do something.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+fn random<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
+    let mut bytes = [0; COUNT];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+/// Writes it beside, whole and synced, and gives it its name only if nobody else has by then. What it is called until then nobody
+/// else calls theirs, and it is not in the way of the next start where this one is killed.
 fn put(path: &Path, token: &Token) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
+    beside.push(format!(".{:016x}", u64::from_ne_bytes(random()?)));
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
     let written = writeln!(file, "{}", token.to_line()).and_then(|()| file.sync_all());
     let named = written.and_then(|()| match fs::hard_link(&beside, path) {
@@ -119,10 +158,19 @@ fn put(path: &Path, token: &Token) -> io::Result<()> {
 }
 
 /// Whoever can read it can be us.
-fn check(path: &Path, found: &Metadata) -> Result<()> {
+fn check(path: &Path, found: &Metadata, us: u32) -> Result<()> {
     let shown = path.display();
+    if !found.is_file() {
+        bail!("{shown} is no token: it is no file");
+    }
     if found.mode() & 0o077 != 0 {
         bail!("others may read the token {shown}: chmod 600 {shown}");
+    }
+    // Root reads what is anybody's, and anybody what root owns is root's to give.
+    if ![us, 0].contains(&found.uid()) {
+        bail!(
+            "the token {shown} belongs to another user, who may read it: copy it to a file of your own"
+        );
     }
     Ok(())
 }
@@ -142,6 +190,10 @@ fn tokens(text: &str) -> Result<Vec<Token>> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::sync::Barrier;
+    use std::thread;
+
+    use rustix::fs::{CWD, Mode, mkfifoat};
 
     use super::*;
 
@@ -172,6 +224,36 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path().join("pontus")).unwrap().count(), 1);
     }
 
+    /// Two dispatchers may be started at once, or one be killed while it makes it.
+    #[test]
+    fn whoever_makes_it_at_the_same_time_has_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, start) = (file(folder.path()), Barrier::new(8));
+        let make = || {
+            start.wait();
+            file.make().unwrap();
+            file.read().unwrap()
+        };
+        let made: Vec<_> = thread::scope(|scope| {
+            let making: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            making.into_iter().map(|making| making.join().unwrap()).collect()
+        });
+        assert!(made.iter().all(|tokens| *tokens == made[0]));
+        assert_eq!(fs::read_dir(folder.path().join("pontus")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(folder.path());
+        file.make().unwrap();
+        let found = fs::metadata(file.path()).unwrap();
+        let refused = |us| check(file.path(), &found, us).is_err();
+        assert!(!refused(found.uid()));
+        // Whatever root owns only root can have opened.
+        assert_eq!(refused(found.uid() + 1), found.uid() != 0);
+    }
+
     #[test]
     fn a_link_is_not_followed_when_it_is_made() {
         let folder = tempfile::tempdir().unwrap();
@@ -180,7 +262,7 @@ mod tests {
         symlink(&elsewhere, &file.path).unwrap();
         file.make().unwrap();
         assert!(!elsewhere.exists());
-        assert!(file.read().is_err());
+        assert!(format!("{:#}", file.read().unwrap_err()).contains("a link to nothing: remove it"));
     }
 
     #[test]
@@ -200,7 +282,9 @@ mod tests {
     #[test]
     fn what_is_no_file_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [folder.path(), Path::new("/dev/null")] {
+        let pipe = folder.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for path in [folder.path(), Path::new("/dev/null"), &pipe] {
             let file = TokenFile { path: path.to_owned() };
             assert!(format!("{:#}", file.read().unwrap_err()).contains("it is no file"));
         }
@@ -212,6 +296,9 @@ mod tests {
         let file = file(folder.path());
         file.make().unwrap();
         let before = file.mark().unwrap();
+        assert!(!before.is_settled(SystemTime::now()), "it may change again within the same tick");
+        assert!(before.is_settled(SystemTime::now() + 4 * TICK));
+        assert!(!before.is_settled(UNIX_EPOCH), "clocks are set back");
         // The clock of a file system ticks a few hundred times a second.
         while file.mark().unwrap() == before {
             fs::set_permissions(&file.path, fs::Permissions::from_mode(0o644)).unwrap();

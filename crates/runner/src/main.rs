@@ -30,8 +30,8 @@ mod work;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
-use pontus_cli::{exit, generate, log};
+use clap::CommandFactory;
+use pontus_cli::{arguments, exit, generate, log};
 
 use crate::args::Args;
 
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     if let Some(code) = pontus_exec::supervise_if_asked() {
         return code;
     }
-    let args = Args::parse();
+    let args = arguments::<Args>();
     exit::on_bugs(|_| false);
     exit::code(
         "runner",
