@@ -1,7 +1,10 @@
 //! Whoever comes to the port and does not speak the language: one clear line, no panic, no change.
 
+use std::time::{Duration, Instant};
+
+use pontus_proto::limits::{GREETING_BYTES_MAX, GREETING_MS_MAX};
 use pontus_proto::{Reply, Request, Role};
-use pontus_tests::{Yard, last_line};
+use pontus_tests::{PATIENCE, Yard, last_line};
 
 use crate::peer::{Peer, code};
 
@@ -108,6 +111,32 @@ fn what_is_no_greeting_gets_one_line() {
     let _observer = yard.observer(&[]);
     let result = yard.result(&dispatcher, &commit);
     assert!(last_line(&result).starts_with("verdict: passed: "), "{result}");
+}
+
+#[test]
+fn a_greeting_has_one_deadline_and_short_lines() {
+    let yard = Yard::new();
+    let _dispatcher = yard.dispatcher(&[]);
+    // Half of the time is gone before hello is said, which wins none.
+    let whole = Duration::from_millis(GREETING_MS_MAX);
+    let mut late = Peer::new(&yard.server());
+    let dialled = Instant::now();
+    late.stream().set_read_timeout(Some(whole / 2)).unwrap();
+    assert!(late.stream().peek(&mut [0]).is_err(), "nobody speaks to us first");
+    late.stream().set_read_timeout(Some(PATIENCE)).unwrap();
+    late.challenged(Role::Client);
+    assert_eq!(code(&late.hear()), "silent");
+    assert!(dialled.elapsed() < whole * 3 / 2, "{:?}", dialled.elapsed());
+
+    let hello = |bytes: usize| {
+        let hello = r#"{"type":"hello","protocol":1,"role":"client","x":""}"#;
+        let padding = "x".repeat(bytes - hello.len() - 1);
+        hello.replace(r#""x":"""#, &format!(r#""x":"{padding}""#))
+    };
+    let mut peer = Peer::new(&yard.server());
+    assert_eq!(code(&peer.ask(&hello(GREETING_BYTES_MAX))), "unauthorized");
+    let mut peer = Peer::new(&yard.server());
+    assert_eq!(code(&peer.ask(&hello(GREETING_BYTES_MAX + 1))), "line_too_long");
 }
 
 #[test]

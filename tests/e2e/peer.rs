@@ -51,6 +51,11 @@ impl Peer {
     pub fn ask(&mut self, line: &str) -> String {
         // Whoever has heard enough may be gone; what it said before is heard all the same.
         self.stream.write_all(format!("{line}\n").as_bytes()).ok();
+        self.hear()
+    }
+
+    /// Hears a line; an empty one where the connection has ended.
+    pub fn hear(&mut self) -> String {
         let mut answer = String::new();
         self.lines.read_line(&mut answer).ok();
         answer.trim_end().to_owned()

@@ -25,6 +25,8 @@ pub struct Canary {
     /// A connection that it keeps.
     kept: Client,
     rounds: u32,
+    /// How long the longest round took, all of its questions together.
+    slowest: Duration,
 }
 
 impl Canary {
@@ -35,13 +37,18 @@ impl Canary {
         let server = yard.server();
         let kept = dial(&server, &tokens, Role::Client);
         let commit = digits.repeat(20).parse().unwrap();
-        let canary = Canary { server, tokens, commit, digits, kept, rounds: 0 };
+        let canary =
+            Canary { server, tokens, commit, digits, kept, rounds: 0, slowest: Duration::ZERO };
         assert!(canary.submits(), "the canary's commit is new");
         canary
     }
 
     pub fn rounds(&self) -> u32 {
         self.rounds
+    }
+
+    pub fn slowest(&self) -> Duration {
+        self.slowest
     }
 
     fn project(&self) -> ProjectName {
@@ -71,6 +78,7 @@ impl Canary {
     /// One round: a new connection hands the commit in once more, the old one asks for it, and for how things are.
     pub fn is_served(&mut self) {
         self.rounds += 1;
+        let begun = Instant::now();
         assert!(!self.submits(), "the canary's commit was forgotten");
         let shown = ask(&mut self.kept, &Request::Show { commit: self.commit });
         assert!(matches!(shown, Reply::Shown(_)), "{shown:?}");
@@ -79,6 +87,7 @@ impl Canary {
         let wait = Request::Wait { commit: self.commit, wait_ms: REST_MS };
         let waited = ask(&mut self.kept, &wait);
         assert!(matches!(waited, Reply::Waited { .. }), "{waited:?}");
+        self.slowest = self.slowest.max(begun.elapsed());
     }
 
     /// A runner of its own tests the commit. What strangers did to the queue as a whole is put right first.

@@ -108,7 +108,8 @@ fn withstands(args: &[&str], knowledge: impl Fn(&Yard) -> Vec<Knowledge>) {
         }
     });
     let connections = connections.into_inner();
-    eprintln!("{connections} connections, {} rounds of the canary", canary.rounds());
+    let (rounds, slowest) = (canary.rounds(), canary.slowest());
+    eprintln!("{connections} connections, {rounds} rounds of the canary, the slowest {slowest:?}");
     assert!(connections > 20 && canary.rounds() > 5, "hardly anything was tried");
 
     canary.gets_its_verdict(&dispatcher);

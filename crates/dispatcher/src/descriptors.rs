@@ -6,6 +6,8 @@ use log::warn;
 use pontus_proto::limits::STRANGERS_MAX;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::strangers::LEAVING_MAX;
+
 /// What a connection may need: itself, and for a runner the output that it brings, for a client the database that it looks
 /// into, with its log.
 const OF_CONNECTION: u64 = 3;
@@ -36,7 +38,8 @@ fn raise() -> Option<u64> {
 
 /// One at least: a dispatcher that lets nobody in is of no use.
 fn fitting(descriptors: u64) -> usize {
-    let left = descriptors.saturating_sub(OWN + STRANGERS_MAX as u64);
+    let strangers = STRANGERS_MAX + LEAVING_MAX;
+    let left = descriptors.saturating_sub(OWN + strangers as u64);
     usize::try_from(left / OF_CONNECTION).unwrap_or(usize::MAX).max(1)
 }
 
@@ -47,7 +50,7 @@ mod tests {
     #[test]
     fn the_dispatcher_keeps_what_it_needs() {
         assert_eq!(fitting(64), 1);
-        assert_eq!(fitting(256), 42);
-        assert_eq!(fitting(20_000), 6_624);
+        assert_eq!(fitting(256), 37);
+        assert_eq!(fitting(20_000), 6_618);
     }
 }

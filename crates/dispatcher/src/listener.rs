@@ -89,7 +89,7 @@ pub fn run(
         for _ in 1..THREAD_TRIES {
             let Err(error) = &served else { break };
             complaints.say("cannot serve a connection", error);
-            strangers.show_out_oldest();
+            strangers.make_room();
             served = serve();
         }
     }
@@ -103,7 +103,7 @@ fn accept(listener: &TcpListener, strangers: &Strangers, complaints: &mut Compla
             Err(error) => {
                 complaints.say("cannot accept connections", &error);
                 // Whoever is not greeted yet makes room for one who may greet at once.
-                if !strangers.show_out_oldest() {
+                if !strangers.make_room() {
                     thread::sleep(BACK_OFF);
                 }
             }

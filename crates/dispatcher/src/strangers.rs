@@ -1,6 +1,6 @@
 //! Peers that have not been greeted yet: only so many, and the one that has been here longest makes room for the next, first
-//! of all among those that have not even said hello. So nobody who just sits there can keep out one who greets at once, and
-//! however many come, they cost no more than that many.
+//! of all among those that have not even said hello. So nobody who just sits there, before hello or after it, can keep out one who
+//! greets at once, and however many come, they cost no more than that many.
 
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use pontus_proto::limits::STRANGERS_MAX;
 
-/// How long the next one waits for somebody who is shown out. A thread that waits for its peer notices at once; only a machine
-/// that is very busy takes longer.
+/// How many may be on their way out at a time: a thread that waits for its peer notices only when it is its turn, which takes a
+/// while on a busy machine, and whoever comes next should not have to wait for each of them.
+pub const LEAVING_MAX: usize = 16;
+
+/// How long the next one waits for one of those, where there are so many.
 const LEAVING: Duration = Duration::from_millis(100);
 
 /// All of them.
@@ -25,7 +28,18 @@ pub struct Strangers {
 struct Guest {
     number: u64,
     stream: Arc<TcpStream>,
-    said_hello: bool,
+    stage: Stage,
+}
+
+/// How far one of them has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It has said nothing of use.
+    Silent,
+    /// It has begun to greet as it should.
+    SaidHello,
+    /// It was shown out, and its thread has not noticed yet.
+    Leaving,
 }
 
 /// One of them, until it is greeted or gone.
@@ -36,26 +50,36 @@ pub struct Stranger {
 }
 
 impl Strangers {
-    /// Takes one more in, and shows the oldest out first where there are as many as may be.
+    /// Takes one more in, and shows one out first where there are as many as may be.
     pub fn admit(self: &Arc<Self>, number: u64, stream: &Arc<TcpStream>) -> Stranger {
-        if self.here().len() >= STRANGERS_MAX {
-            self.show_out_oldest();
+        let mut here = self.here();
+        if here.iter().filter(|guest| guest.stage != Stage::Leaving).count() >= STRANGERS_MAX {
+            show_out(&mut here);
         }
-        self.here().push_back(Guest { number, stream: Arc::clone(stream), said_hello: false });
+        let mut here = self.wait_while(here, |count| count >= STRANGERS_MAX + LEAVING_MAX);
+        here.push_back(Guest { number, stream: Arc::clone(stream), stage: Stage::Silent });
         Stranger { number, strangers: Arc::clone(self) }
     }
 
-    /// Ends the connection of the one that has been here longest, and waits until it has left. Says whether anybody was here.
-    pub fn show_out_oldest(&self) -> bool {
-        let here = self.here();
-        let silent = here.iter().find(|guest| !guest.said_hello);
-        let Some(Guest { number, stream, .. }) = silent.or(here.front()) else { return false };
-        let number = *number;
-        // It may have left by itself.
-        stream.shutdown(Shutdown::Both).ok();
-        let is_here = |here: &mut VecDeque<Guest>| here.iter().any(|guest| guest.number == number);
-        drop(self.left.wait_timeout_while(here, LEAVING, is_here));
-        true
+    /// Shows one out, and waits until one has left. Says whether anybody was here.
+    pub fn make_room(&self) -> bool {
+        let mut here = self.here();
+        show_out(&mut here);
+        let before = here.len();
+        if before > 0 {
+            drop(self.wait_while(here, |count| count >= before));
+        }
+        before > 0
+    }
+
+    /// Waits, not for ever, until there are fewer.
+    fn wait_while<'a>(
+        &self,
+        here: MutexGuard<'a, VecDeque<Guest>>,
+        are_too_many: impl Fn(usize) -> bool,
+    ) -> MutexGuard<'a, VecDeque<Guest>> {
+        let waited = self.left.wait_timeout_while(here, LEAVING, |here| are_too_many(here.len()));
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Entries come and go whole, so a panic elsewhere leaves nothing half done.
@@ -64,12 +88,36 @@ impl Strangers {
     }
 }
 
+/// Ends the connection of the one whose turn it is.
+fn show_out(here: &mut VecDeque<Guest>) {
+    let stages: Vec<Stage> = here.iter().map(|guest| guest.stage).collect();
+    if let Some(guest) = next_out(&stages).and_then(|at| here.get_mut(at)) {
+        // It may have left by itself.
+        guest.stream.shutdown(Shutdown::Both).ok();
+        guest.stage = Stage::Leaving;
+    }
+}
+
+/// Which of them, oldest first, makes room. Neither those that are silent nor those that said hello can take more than half of
+/// the room from the others: one who has just come would not find the time to say hello, or to prove who he is.
+fn next_out(stages: &[Stage]) -> Option<usize> {
+    let oldest = |wanted: Stage| stages.iter().position(|stage| *stage == wanted);
+    let said_hello = stages.iter().filter(|stage| **stage == Stage::SaidHello).count();
+    let (first, second) = if said_hello > STRANGERS_MAX / 2 {
+        (Stage::SaidHello, Stage::Silent)
+    } else {
+        (Stage::Silent, Stage::SaidHello)
+    };
+    oldest(first).or(oldest(second))
+}
+
 impl Stranger {
-    /// Others leave before it.
+    /// Those that are still silent leave before it, unless too many said hello.
     pub fn said_hello(&self) {
         let mut here = self.strangers.here();
-        if let Some(guest) = here.iter_mut().find(|guest| guest.number == self.number) {
-            guest.said_hello = true;
+        let mut guests = here.iter_mut().filter(|guest| guest.stage == Stage::Silent);
+        if let Some(guest) = guests.find(|guest| guest.number == self.number) {
+            guest.stage = Stage::SaidHello;
         }
     }
 }
@@ -108,7 +156,6 @@ mod tests {
             (theirs, staying)
         };
         let mut peers: Vec<_> = (0..STRANGERS_MAX as u64 + 1).map(&mut come).collect();
-        assert_eq!(strangers.here().len(), STRANGERS_MAX);
         let mut byte = [0];
         assert_eq!(
             peers[1].0.read(&mut byte).unwrap(),
@@ -124,6 +171,20 @@ mod tests {
             drop(theirs);
             staying.join().unwrap();
         }
-        assert!(!strangers.show_out_oldest(), "nobody is left");
+        assert!(!strangers.make_room(), "nobody is left");
+    }
+
+    #[test]
+    fn those_who_said_hello_and_those_who_did_not_leave_room_for_each_other() {
+        use Stage::{Leaving, SaidHello, Silent};
+        let (most, few) = (STRANGERS_MAX - 1, STRANGERS_MAX / 2);
+        let stages = |hellos: usize, silent: usize| {
+            [vec![Leaving], vec![SaidHello; hellos], vec![Silent; silent]].concat()
+        };
+        assert_eq!(next_out(&stages(few, few)), Some(1 + few), "the oldest silent one");
+        assert_eq!(next_out(&stages(most, 1)), Some(1), "not the one that has just come");
+        assert_eq!(next_out(&stages(0, most)), Some(1));
+        assert_eq!(next_out(&stages(3, 0)), Some(1));
+        assert_eq!(next_out(&[Leaving]), None);
     }
 }
