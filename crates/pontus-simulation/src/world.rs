@@ -30,8 +30,11 @@ const USERS: usize = 2;
 /// What came of a run.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The first rule that did not hold.
     pub broken: Option<Broken>,
+    /// What it met.
     pub seen: Seen,
+    /// What happened, where that was kept.
     pub trace: Trace,
 }
 

@@ -7,20 +7,24 @@ use pontus_scheduler::Time;
 pub struct Trace(Option<Vec<String>>);
 
 impl Trace {
+    /// Keeps nothing.
     pub fn silent() -> Trace {
         Trace(None)
     }
 
+    /// Keeps all.
     pub fn kept() -> Trace {
         Trace(Some(Vec::new()))
     }
 
+    /// Something happened; it is put into words only where they are kept.
     pub fn note(&mut self, now: Time, text: impl FnOnce() -> String) {
         if let Some(lines) = &mut self.0 {
             lines.push(format!("{:>7} ms  {}", now.0, shorter(&text())));
         }
     }
 
+    /// A line for each thing that happened.
     pub fn lines(&self) -> &[String] {
         self.0.as_deref().unwrap_or_default()
     }

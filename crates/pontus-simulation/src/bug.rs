@@ -39,6 +39,7 @@ pub enum Bug {
 }
 
 impl Bug {
+    /// Each of them.
     pub const ALL: [Bug; 12] = [
         Bug::NoFence,
         Bug::AcknowledgeFirst,

@@ -17,7 +17,10 @@ const ABSENCE_MS: u64 = 2_000;
 
 /// A rule that does not hold.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Broken(pub String);
+pub struct Broken(
+    /// In words.
+    pub String,
+);
 
 pub fn hold(rule: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if rule { Ok(()) } else { Err(Broken(what())) }

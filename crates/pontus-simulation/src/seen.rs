@@ -54,10 +54,12 @@ const NAMES: [&str; 38] = [
 pub struct Seen(BTreeMap<&'static str, u64>);
 
 impl Seen {
+    /// It happened once more.
     pub fn count(&mut self, name: &'static str) {
         *self.0.entry(name).or_default() += 1;
     }
 
+    /// What was seen in other runs was seen, too.
     pub fn merge(&mut self, other: &Seen) {
         for (name, times) in &other.0 {
             *self.0.entry(name).or_default() += times;
