@@ -1,59 +1,46 @@
 //! Bugs that are planted in the driver, to see that the checkers find them. The scheduler itself stays as it is.
 
 use pontus_scheduler::{
-    Answer, Config, Effect, Event, Scheduler, SessionId, Stored, StoredState, Time,
+    Answer, Config, Effect, Event, Record, Scheduler, SessionId, Stored, StoredState, Time,
 };
 
 use crate::check::Check;
+use crate::closed::closed;
 use crate::disk::Disk;
 use crate::dispatcher::Deed;
 use crate::world::all_labels;
 
-/// What is wrong with the dispatcher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bug {
-    /// A late report is taken for one of the attempt that is running.
-    NoFence,
-    /// Answers go out before what they say is on disk.
-    AcknowledgeFirst,
-    /// Running commits come back as if they had never been handed out.
-    ForgetAtRestart,
-    /// Our own absence is held against the runners.
-    NoGrace,
-    /// The scheduler never learns that a connection has ended.
-    AssignToClosed,
-    /// The result file is written before the verdict is on disk.
-    PublishBeforeRemember,
-    /// Whoever waits for a verdict hears of it before it is on disk.
-    TellBeforeRemember,
-    /// It is forgotten at a restart that we are paused.
-    ForgetPause,
-    /// A runner is taken to have labels that it has not.
-    MakeUpLabels,
-    /// It is forgotten at a restart how often a commit was tried that has its verdict.
-    ForgetAttempts,
-    /// It is forgotten at a restart that a user wanted a commit again.
-    ForgetRetry,
-    /// What the disk refused is taken to be there.
-    IgnoreRefusal,
+closed! {
+    /// What is wrong with the dispatcher.
+    Bug {
+        NoFence = "a late report is taken for one of the attempt that is running",
+        AcknowledgeFirst = "answers go out before what they say is on disk",
+        ForgetAtRestart = "running commits come back as if they had never been handed out",
+        ResultsInPlace = "a result is written where it is read, and not beside it",
+        NoDeduplication = "a commit that is known is taken for a new one",
+        NoGrace = "our own absence is held against the runners",
+        AssignToClosed = "the scheduler never learns that a connection has ended",
+        PublishBeforeRemember = "the result is written before the verdict is on disk",
+        TellBeforeRemember = "whoever waits for a verdict hears of it before it is on disk",
+        ForgetPause = "it is forgotten at a restart that we are paused",
+        MakeUpLabels = "a runner is taken to have labels that it has not",
+        ForgetAttempts = "it is forgotten at a restart how often a commit was tried that has its verdict",
+        ForgetRetry = "it is forgotten at a restart that a user wanted a commit again",
+        IgnoreRefusal = "what the disk refused is taken to be there",
+        TakeShortReport = "a report counts though output of its run is missing",
+        ShowBeforeRemember = "people are shown what is not on disk yet",
+    }
 }
 
 impl Bug {
-    /// Each of them.
-    pub const ALL: [Bug; 12] = [
-        Bug::NoFence,
-        Bug::AcknowledgeFirst,
-        Bug::ForgetAtRestart,
-        Bug::NoGrace,
-        Bug::AssignToClosed,
-        Bug::PublishBeforeRemember,
-        Bug::TellBeforeRemember,
-        Bug::ForgetPause,
-        Bug::MakeUpLabels,
-        Bug::ForgetAttempts,
-        Bug::ForgetRetry,
-        Bug::IgnoreRefusal,
-    ];
+    /// Within so many seeds it has to be found: several times what it took when it was planted.
+    pub fn budget(self) -> u64 {
+        match self {
+            Bug::NoFence => 1_000,
+            Bug::ForgetPause | Bug::ForgetRetry | Bug::TakeShortReport => 500,
+            _ => 100,
+        }
+    }
 
     /// What the checkers say when the rule that is there for this bug finds it.
     pub fn breaks(self) -> &'static str {
@@ -70,20 +57,38 @@ impl Bug {
             Bug::ForgetAttempts => "is not above those before",
             Bug::ForgetRetry => "gives way, and need not",
             Bug::IgnoreRefusal => "the disk says otherwise",
+            Bug::ResultsInPlace => "is there in part",
+            Bug::NoDeduplication => "is known, and said to be new",
+            Bug::TakeShortReport => "bytes of its output",
+            Bug::ShowBeforeRemember => "is shown, and",
         }
     }
 
     /// The order in which effects are acted upon.
-    pub fn reorder(self, deeds: &mut [Deed]) {
+    pub fn reorder(self, deeds: &mut Vec<Deed>) {
         let first: fn(&Deed) -> bool = match self {
             Bug::TellBeforeRemember => {
                 |deed| matches!(deed, Deed::Say { answer: Answer::Decided, .. })
             }
             Bug::AcknowledgeFirst => |deed| matches!(deed, Deed::Say { .. }),
             Bug::PublishBeforeRemember => |deed| matches!(deed, Deed::Publish(_)),
+            Bug::ShowBeforeRemember => |deed| matches!(deed, Deed::Tell { .. }),
+            Bug::ResultsInPlace => return write_in_place(deeds),
             _ => return,
         };
         deeds.sort_by_key(|deed| !first(deed));
+    }
+
+    /// What is done in the scheduler's stead.
+    pub fn takes_over(self, event: &Event, disk: &Disk) -> Option<Vec<Effect>> {
+        let Event::Submitted { session, submission } = event else { return None };
+        let commit = submission.commit;
+        let place = disk.entries().map(|entry| entry.place).max()? + 1;
+        disk.entry(commit).filter(|_| self == Bug::NoDeduplication)?;
+        Some(vec![
+            Effect::Remember(Record::Submitted { submission: submission.clone(), place }),
+            Effect::Say(*session, Answer::Accepted { commit, new: true }),
+        ])
     }
 
     /// The scheduler after a restart, and what it did before anybody spoke to it.
@@ -162,5 +167,15 @@ impl Readdressed {
     pub fn back(self, to: SessionId, answer: &Answer) -> SessionId {
         let is_answer = matches!(answer, Answer::Recorded | Answer::Stale);
         if to == self.to && is_answer { self.from } else { to }
+    }
+}
+
+/// Each result is begun where it is read, and then finished.
+fn write_in_place(deeds: &mut Vec<Deed>) {
+    for deed in std::mem::take(deeds) {
+        if let Deed::Publish(commit) = deed {
+            deeds.push(Deed::BeginResult(commit));
+        }
+        deeds.push(deed);
     }
 }

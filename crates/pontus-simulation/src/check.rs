@@ -31,7 +31,7 @@ pub fn hold(rule: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
 pub struct Check {
     pub config: Config,
     pub questions: Questions,
-    roster: Roster,
+    pub roster: Roster,
     pending: Pending,
     /// Commits that give way to one of this batch, and have not yet.
     pub outdated: BTreeSet<CommitId>,
@@ -156,11 +156,12 @@ impl Check {
                 return self.roster.drain(runner, *answer == Answer::Done);
             }
             (Event::Paused { paused, .. }, _) => self.pending.is_paused(disk) == *paused,
-            // The disk is asked before the step, so that it may not yet know of a commit.
-            (Event::Retried { commit, .. }, Answer::Unknown) => disk.entry(*commit).is_none(),
-            (Event::Cancelled { commit, .. } | Event::Watched { commit, .. }, Answer::Unknown) => {
-                is_decided(commit).is_none()
-            }
+            (
+                Event::Cancelled { commit, .. }
+                | Event::Retried { commit, .. }
+                | Event::Watched { commit, .. },
+                Answer::Unknown,
+            ) => is_decided(commit).is_none(),
             (Event::Cancelled { commit, .. }, _) => is_decided(commit) == Some(true),
             (Event::Retried { commit, .. }, _) => is_decided(commit) == Some(false),
             (Event::Watched { commit, .. }, Answer::Decided) => is_decided(commit) == Some(true),
@@ -266,7 +267,7 @@ fn holder(disk: &Disk, commit: CommitId, attempt: Attempt) -> Option<&InstanceId
 }
 
 /// Which attempt a question is about.
-fn subject(question: &Event) -> Option<(CommitId, Attempt)> {
+pub fn subject(question: &Event) -> Option<(CommitId, Attempt)> {
     match question {
         Event::Beat { commit, attempt, .. }
         | Event::Reported { commit, attempt, .. }

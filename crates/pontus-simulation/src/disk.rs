@@ -1,4 +1,5 @@
-//! The disk: what was remembered, folded to what a restart reads, with enough of its history for the checkers.
+//! The disk as it should be: what was made durable, folded to what a restart should read, with enough of its history for the
+//! checkers.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,14 @@ pub struct Try {
     pub fate: Fate,
 }
 
+/// How far a commit's result file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    Not,
+    InPart,
+    Whole,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// What a run said.
@@ -46,7 +55,7 @@ pub struct Entry {
     pub verdict: Option<Verdict>,
     /// When a user had it queued again.
     pub retried: Option<Time>,
-    pub is_published: bool,
+    pub published: Published,
 }
 
 impl Entry {
@@ -58,7 +67,7 @@ impl Entry {
             lost: 0,
             verdict: None,
             retried: None,
-            is_published: false,
+            published: Published::Not,
         }
     }
 
@@ -134,7 +143,7 @@ impl Entry {
             }
             Record::Retried { place, .. } => {
                 (self.place, self.retried, self.lost) = (place, Some(now), 0);
-                (self.verdict, self.is_published) = (None, false);
+                (self.verdict, self.published) = (None, Published::Not);
             }
         }
     }
@@ -165,6 +174,12 @@ impl Disk {
         self.commits.iter().filter_map(|(commit, entry)| Some((*commit, entry.running()?)))
     }
 
+    /// Since when an attempt runs, or ran.
+    pub fn since(&self, attempt: Option<(CommitId, Attempt)>) -> Option<Time> {
+        let (commit, attempt) = attempt?;
+        self.entry(commit)?.find(attempt).map(|found| found.since)
+    }
+
     pub fn is_paused(&self) -> bool {
         self.is_paused
     }
@@ -188,9 +203,9 @@ impl Disk {
     }
 
     /// Writes a commit's result file, where it has its verdict. Doing so twice is harmless.
-    pub fn publish(&mut self, commit: CommitId) {
-        if let Some(entry) = self.commits.get_mut(&commit) {
-            entry.is_published = entry.verdict.is_some();
+    pub fn publish(&mut self, commit: CommitId, published: Published) {
+        if let Some(entry) = self.commits.get_mut(&commit).filter(|it| it.verdict.is_some()) {
+            entry.published = published;
         }
     }
 }

@@ -1,41 +1,44 @@
-//! The dispatcher: the scheduler and a disk. It hears what has arrived, remembers all that follows at once, acts upon
-//! it in order, and may die in between.
+//! The dispatcher: the scheduler, a store and its sessions. It hears what has arrived, remembers all that follows at once, acts
+//! upon it in order, and may die in between.
 
-use pontus_proto::CommitId;
-use pontus_scheduler::{Answer, Effect, Event, Record, Scheduler, SessionId, Time};
+mod deeds;
+mod restarts;
+
+use pontus_proto::{Attempt, CommitId};
+use pontus_scheduler::{Answer, Effect, Event, Scheduler, SessionId, Time};
+
+pub use self::deeds::{Batch, Deed};
+use self::deeds::{Consequences, attempt_of};
 
 use crate::bug::{Bug, Readdressed};
-use crate::check::{Broken, Check};
-use crate::disk::{Disk, Entry};
-use crate::faults::{Fault, RESTART_MS_MAX};
+use crate::check::{Broken, Check, subject};
+use crate::clock::Clock;
+use crate::disk::{Disk, Published};
+use crate::faults::Fault;
 use crate::ledger::RunId;
-use crate::network::{Request, Written};
-use crate::questions::Question;
-use crate::seen::{of_answer, of_record};
+use crate::network::{Reply, Request, Written};
+use crate::seen::{Case, of_answer, of_look, of_record, of_session};
+use crate::sessions::Sessions;
 use crate::stage::{Happening, Stage};
+use crate::store::Store;
+use crate::trace::Who;
+use crate::words;
 
 /// How late the dispatcher may look at what has arrived or is due, in milliseconds: a busy machine.
 const LOOK_MS_MAX: u64 = 10;
 
-/// One of the things that it does after it has heard a batch.
+/// What comes over the network.
 #[derive(Debug)]
-pub enum Deed {
-    /// All records of the batch, with the reports that came with them, become durable at once.
-    Commit(Vec<(Record, Option<RunId>)>),
-    Publish(CommitId),
-    Say {
-        session: SessionId,
-        answer: Answer,
-        question: Box<Question>,
-    },
+enum Arrival {
+    Asked(SessionId, Request),
+    Ended(SessionId, bool),
 }
 
-/// What follows from a batch.
-#[derive(Debug, Default)]
-struct Consequences {
-    records: Vec<(Record, Option<RunId>)>,
-    /// All that comes after the records are durable.
-    deeds: Vec<Deed>,
+/// While it is stopped: since when by its clock, and until when.
+#[derive(Debug, Clone, Copy)]
+struct Stall {
+    since: Time,
+    until: Time,
 }
 
 /// See the module.
@@ -43,25 +46,38 @@ struct Consequences {
 pub struct Dispatcher {
     /// There is none while it is down.
     scheduler: Option<Scheduler>,
+    store: Box<dyn Store>,
+    /// What the store should hold, with its history, for the checkers.
     disk: Disk,
     check: Check,
     bug: Option<Bug>,
+    clock: Clock,
+    sessions: Sessions,
+    /// What has arrived while it was stopped, and is not read yet.
+    sockets: Vec<Arrival>,
+    /// What the scheduler is to hear next, and who looks how things are by then.
     inbox: Vec<(Event, Option<RunId>)>,
+    looks: Vec<(SessionId, CommitId)>,
     /// When it looks next. Looks that were planned for another time do not happen.
     looks_at: Option<Time>,
-    /// While it is stopped: since when, and until when.
-    stall: Option<(Time, Time)>,
+    stall: Option<Stall>,
 }
 
 impl Dispatcher {
-    pub fn new(stage: &Stage, bug: Option<Bug>) -> Dispatcher {
-        let disk = Disk::default();
+    pub fn new(stage: &Stage, store: Box<dyn Store>, bug: Option<Bug>) -> Dispatcher {
+        let (disk, clock) = (Disk::default(), Clock::new(stage.grain_ms));
+        let now = clock.at(stage.now);
         Dispatcher {
-            scheduler: Some(Scheduler::restore(stage.config, [], false, stage.now)),
-            check: Check::new(stage.config, stage.now, &disk),
+            scheduler: Some(Scheduler::restore(stage.config, store.stored(), false, now)),
+            check: Check::new(stage.config, now, &disk),
+            store,
             disk,
             bug,
+            clock,
+            sessions: Sessions::default(),
+            sockets: Vec::new(),
             inbox: Vec::new(),
+            looks: Vec::new(),
             looks_at: None,
             stall: None,
         }
@@ -78,23 +94,46 @@ impl Dispatcher {
 
     /// A request has come.
     pub fn asked(&mut self, stage: &mut Stage, session: SessionId, request: Request) {
-        let arrival = request.into_event(session);
-        self.arrives(stage, arrival);
+        self.arrives(stage, Arrival::Asked(session, request));
     }
 
     /// A connection has ended.
     pub fn ended(&mut self, stage: &mut Stage, session: SessionId, unheard: bool) {
-        self.arrives(stage, (Event::Ended { session, unheard }, None));
+        self.arrives(stage, Arrival::Ended(session, unheard));
     }
 
-    fn arrives(&mut self, stage: &mut Stage, arrival: (Event, Option<RunId>)) {
-        self.inbox.push(arrival);
+    fn arrives(&mut self, stage: &mut Stage, arrival: Arrival) {
+        match arrival {
+            arrival if self.stall.is_some() => self.sockets.push(arrival),
+            Arrival::Asked(session, request) => self.reads(stage, session, request),
+            Arrival::Ended(session, unheard) => {
+                self.sessions.end(session);
+                self.inbox.push((Event::Ended { session, unheard }, None));
+            }
+        }
         let ms = stage.ms(0..=LOOK_MS_MAX);
         self.look_by(stage, stage.now.after(ms));
     }
 
+    /// A session answers what it can, and passes on what it cannot.
+    fn reads(&mut self, stage: &mut Stage, session: SessionId, request: Request) {
+        let reply = self.sessions.answer(session, &request, &stage.ledger);
+        match (reply, request) {
+            (Some(reply), request) if !self.lets_pass(&request) => {
+                stage.meets(of_session(&request, &reply));
+                self.say(stage, session, reply);
+            }
+            (_, Request::Look(commit)) => self.looks.push((session, commit)),
+            (_, request) => self.inbox.extend(request.into_event(session)),
+        }
+    }
+
+    fn lets_pass(&self, request: &Request) -> bool {
+        self.bug == Some(Bug::TakeShortReport) && matches!(request, Request::Report { .. })
+    }
+
     fn look_by(&mut self, stage: &mut Stage, at: Time) {
-        let at = self.stall.map_or(at, |(_, until)| until);
+        let at = self.stall.map_or(at, |stall| stall.until);
         if self.looks_at.is_none_or(|planned| at < planned) {
             self.looks_at = Some(at);
             stage.plan(at, Happening::Look);
@@ -107,35 +146,65 @@ impl Dispatcher {
             return Ok(());
         }
         self.looks_at = None;
-        let mut batch = std::mem::take(&mut self.inbox);
-        if let Some((since, until)) = self.stall.take() {
-            self.check.was_away(stage.now, until.0 - since.0);
-            // What came meanwhile waits in the sockets; the clock may be looked at before it is read.
-            if stage.rng.bool() {
-                self.inbox = std::mem::take(&mut batch);
-            }
+        // The clock may be looked at before the sockets are read.
+        let mut is_first = true;
+        if let Some(stall) = self.stall.take() {
+            self.was_away(stage, stall.since);
+            is_first = stage.rng.bool();
         }
-        let consequences = self.decide(stage, batch)?;
-        if self.carry_out(stage, consequences)? { self.rest(stage) } else { Ok(()) }
+        if is_first {
+            self.read_sockets(stage);
+        }
+        let consequences = self.decide(stage)?;
+        let goes_on = self.carry_out(stage, consequences)?;
+        if goes_on {
+            self.read_sockets(stage);
+            self.rest(stage)?;
+        }
+        Ok(())
     }
 
-    fn decide(
-        &mut self,
-        stage: &mut Stage,
-        batch: Vec<(Event, Option<RunId>)>,
-    ) -> Result<Consequences, Broken> {
-        let mut consequences = Consequences::default();
-        for (event, run) in batch {
-            self.check.heard(stage.now, &self.disk, &event)?;
+    fn read_sockets(&mut self, stage: &mut Stage) {
+        for arrival in std::mem::take(&mut self.sockets) {
+            self.arrives(stage, arrival);
+        }
+    }
+
+    /// It goes on after a time in which it saw nothing.
+    fn was_away(&mut self, stage: &mut Stage, since: Time) {
+        let now = self.clock.at(stage.now);
+        self.check.was_away(now, now.0 - since.0);
+        if self.check.woke == now && self.disk.running().next().is_some() {
+            stage.meets(Case::AwayWhileRunning);
+        }
+    }
+
+    /// Its clock goes forward, and it notices.
+    pub fn jump(&mut self, stage: &mut Stage, ms: u64) {
+        let since = self.clock.at(stage.now);
+        self.clock.jump(ms);
+        stage.note(Who::Dispatcher, || format!("its clock goes {ms} ms ahead"));
+        self.was_away(stage, since);
+        self.look_by(stage, stage.now);
+    }
+
+    fn decide(&mut self, stage: &mut Stage) -> Result<Consequences, Broken> {
+        let now = self.clock.at(stage.now);
+        let mut found = Consequences::default();
+        for (event, run) in std::mem::take(&mut self.inbox) {
+            self.check.heard(now, &self.disk, &event)?;
             let is_end = matches!(event, Event::Ended { .. });
             if !(is_end && self.bug == Some(Bug::AssignToClosed)) {
-                self.step(stage, event, run, &mut consequences)?;
+                self.step(stage, event, run, &mut found)?;
             }
         }
-        if self.deadline().is_some_and(|at| at <= stage.now) {
-            self.step(stage, Event::Ticked, None, &mut consequences)?;
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.step(stage, Event::Ticked, None, &mut found)?;
         }
-        Ok(consequences)
+        // What is told holds for what is on disk, so it is told after that.
+        let tell = |(session, commit)| Deed::Tell { session, commit };
+        found.last.extend(std::mem::take(&mut self.looks).into_iter().map(tell));
+        Ok(found)
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -147,48 +216,54 @@ impl Dispatcher {
         stage: &mut Stage,
         event: Event,
         run: Option<RunId>,
-        consequences: &mut Consequences,
+        found: &mut Consequences,
     ) -> Result<(), Broken> {
-        stage.note(|| format!("  the scheduler hears {event:?}"));
+        if let Some(session) = event.session() {
+            stage.note_at(session, || format!("hears {}", words::event(&event)));
+        }
         let event = self.looked_up(event);
         let (event, readdressed) = match self.bug {
             Some(bug) => bug.readdress(bug.distort(event), &self.check, &self.disk),
             None => (event, None),
         };
         let Some(scheduler) = &mut self.scheduler else { return Ok(()) };
-        let effects = scheduler.step(stage.now, event);
-        self.sort(stage, effects, run, readdressed, consequences)
+        let effects = match self.bug.and_then(|bug| bug.takes_over(&event, &self.disk)) {
+            Some(effects) => effects,
+            None => scheduler.step(self.clock.at(stage.now), event),
+        };
+        self.sort(stage, effects, run, readdressed, found)
     }
 
     /// A user's retry comes with what the disk knows of the commit.
     fn looked_up(&self, event: Event) -> Event {
         let Event::Retried { session, commit, .. } = event else { return event };
-        let stored = self.disk.entry(commit).map(Entry::stored);
+        let stored = self.store.stored_one(commit);
         Event::Retried { session, commit, stored }
     }
 
     /// Effects become records, which are committed together, and what is done after that.
     fn sort(
         &mut self,
-        stage: &mut Stage,
+        stage: &Stage,
         effects: Vec<Effect>,
         run: Option<RunId>,
         readdressed: Option<Readdressed>,
-        consequences: &mut Consequences,
+        found: &mut Consequences,
     ) -> Result<(), Broken> {
+        let now = self.clock.at(stage.now);
         for effect in effects {
-            stage.note(|| format!("    wants {effect:?}"));
             match effect {
                 Effect::Remember(record) => {
                     self.check.wants(&record)?;
-                    consequences.records.push((record, run));
+                    found.batch.refused(self.store.remember(&record, run).err());
+                    found.batch.records.push((record, run));
                 }
-                Effect::Publish(commit) => consequences.deeds.push(Deed::Publish(commit)),
+                Effect::Publish(commit) => found.deeds.push(Deed::Publish(commit)),
                 Effect::Say(to, answer) => {
                     let session = readdressed.map_or(to, |found| found.back(to, &answer));
-                    let question = self.check.answers(stage.now, &self.disk, session, &answer)?;
+                    let question = self.check.answers(now, &self.disk, session, &answer)?;
                     let question = Box::new(question);
-                    consequences.deeds.push(Deed::Say { session, answer, question });
+                    found.deeds.push(Deed::Say { session, answer, question });
                 }
             }
         }
@@ -196,68 +271,110 @@ impl Dispatcher {
     }
 
     /// Says whether the dispatcher goes on as it was.
-    fn carry_out(&mut self, stage: &mut Stage, found: Consequences) -> Result<bool, Broken> {
-        let Consequences { records, mut deeds } = found;
-        if !records.is_empty() && stage.strikes(Fault::DiskRefuses) {
+    fn carry_out(&mut self, stage: &mut Stage, mut found: Consequences) -> Result<bool, Broken> {
+        let has_records = !found.batch.records.is_empty();
+        if has_records && stage.strikes(Fault::DiskRefuses) {
+            self.store.roll_back();
             if self.bug != Some(Bug::IgnoreRefusal) {
-                return self.is_refused(stage).map(|()| false);
+                return self.start_over(stage).map(|()| false);
             }
-        } else if !records.is_empty() {
-            deeds.insert(0, Deed::Commit(records));
+            found.batch = Batch::default();
+        } else if has_records && stage.strikes(Fault::DiskIsUnsure) {
+            self.commit(stage, found.batch)?;
+            return self.start_over(stage).map(|()| false);
+        } else if has_records && stage.strikes(Fault::PowerFails) {
+            self.lose_power(stage);
+            return Ok(false);
         }
-        if let Some(bug) = self.bug {
-            bug.reorder(&mut deeds);
-        }
+        let deeds = found.in_order(self.bug);
         let dies = !deeds.is_empty() && stage.strikes(Fault::DispatcherDiesAmidEffects);
         let lives_for = if dies { stage.rng.usize(0..=deeds.len()) } else { usize::MAX };
-        for deed in deeds.into_iter().take(lives_for) {
+        let mut deeds = deeds.into_iter();
+        for deed in deeds.by_ref().take(lives_for) {
             self.act(stage, deed)?;
         }
         if dies {
-            self.die(stage);
+            self.dies_before(stage, &deeds.collect::<Vec<_>>());
         }
         Ok(!dies)
     }
 
     fn act(&mut self, stage: &mut Stage, deed: Deed) -> Result<(), Broken> {
+        let now = self.clock.at(stage.now);
         match deed {
-            Deed::Commit(records) => {
-                for (record, run) in records {
-                    self.remember(stage, record, run)?;
-                }
-                self.check.committed()
+            Deed::Commit(batch) => self.commit(stage, batch),
+            Deed::BeginResult(commit) => {
+                self.disk.publish(commit, Published::InPart);
+                Ok(())
             }
             Deed::Publish(commit) => {
-                self.check.published(stage.now, &self.disk, commit)?;
-                self.disk.publish(commit);
+                self.check.published(now, &self.disk, commit)?;
+                stage.note(Who::Disk, || format!("has the result of {}", words::id(commit)));
+                self.disk.publish(commit, Published::Whole);
                 Ok(())
             }
             Deed::Say { session, answer, question } => {
                 self.check.told(&self.disk, &question, &answer)?;
-                stage.seen.count(of_answer(&question, &answer, stage.now));
-                self.say(stage, session, answer);
+                let subject = subject(&question.event);
+                let began = self.disk.since(subject.or(attempt_of(&answer)));
+                let started = self.check.started;
+                stage.meets(of_answer(&question, &answer, now, began, started));
+                self.forget_earlier(&answer);
+                let reply = self.sessions.heard(session, answer, subject);
+                self.say(stage, session, reply);
                 Ok(())
             }
+            Deed::Tell { session, commit } => self.tell(stage, session, commit),
         }
     }
 
-    fn remember(
+    fn tell(
         &mut self,
         stage: &mut Stage,
-        record: Record,
-        run: Option<RunId>,
+        session: SessionId,
+        commit: CommitId,
     ) -> Result<(), Broken> {
-        stage.note(|| format!("    on disk: {record:?}"));
-        self.check.record(stage.now, &self.disk, &stage.ledger, &record, run)?;
-        stage.seen.count(of_record(&record));
-        self.disk.remember(stage.now, record, run);
+        let Some(scheduler) = &self.scheduler else { return Ok(()) };
+        let (overview, waits_for) = (scheduler.overview(), scheduler.waits_for(commit));
+        self.check.shown(&self.disk, overview, scheduler.runners())?;
+        self.check.waits(&self.disk, commit, waits_for)?;
+        stage.meets(of_look(waits_for));
+        self.say(stage, session, Reply::Told(overview, waits_for));
         Ok(())
     }
 
-    fn say(&mut self, stage: &mut Stage, session: SessionId, answer: Answer) {
-        stage.note(|| format!("    says to #{}: {answer:?}", session.0));
-        let unheard = matches!(answer, Answer::Assigned { .. });
-        if stage.write(session, answer) == Written::Failed {
+    /// Where an attempt begins, nobody wants to know any more what the one before has printed.
+    fn forget_earlier(&mut self, answer: &Answer) {
+        if let Answer::Assigned { commit, attempt: Attempt(attempt @ 2..), .. } = *answer {
+            self.sessions.remove((commit, Attempt(attempt - 1)));
+        }
+    }
+
+    /// The batch becomes durable.
+    fn commit(&mut self, stage: &mut Stage, batch: Batch) -> Result<(), Broken> {
+        let now = self.clock.at(stage.now);
+        if batch.records.len() > 1 {
+            stage.meets(Case::SeveralInOneBatch);
+        }
+        for (record, run) in &batch.records {
+            stage.note(Who::Disk, || words::record(record));
+            let (disk, ledger) = (&self.disk, &stage.ledger);
+            let (lost, began_before) = self.check.how_ended(now, disk, record);
+            self.check.record(now, disk, ledger, record, *run)?;
+            self.check.output_is_here(record, *run, ledger, &self.sessions)?;
+            stage.meets(of_record(record, lost, began_before));
+            self.disk.remember(now, record.clone(), *run);
+        }
+        batch.is_taken()?;
+        self.store.commit().map_err(Broken)?;
+        self.check.is_stored(&self.disk, self.store.as_ref(), &batch)?;
+        self.check.committed()
+    }
+
+    fn say(&mut self, stage: &mut Stage, session: SessionId, reply: Reply) {
+        stage.note_at(session, || format!("says {}", words::reply(&reply)));
+        let unheard = matches!(reply, Reply::Said(Answer::Assigned { .. }));
+        if stage.write(session, reply) == Written::Failed {
             self.ended(stage, session, unheard);
         }
     }
@@ -265,74 +382,13 @@ impl Dispatcher {
     /// Sleeps until something arrives or is due.
     fn rest(&mut self, stage: &mut Stage) -> Result<(), Broken> {
         let deadline = self.deadline();
-        let has_heard_all = self.inbox.is_empty();
-        if has_heard_all {
-            self.check.rests(stage.now, &self.disk, deadline)?;
+        if self.inbox.is_empty() && self.looks.is_empty() {
+            self.check.rests(self.clock.at(stage.now), &self.disk, deadline)?;
         }
         if let Some(at) = deadline {
             let ms = stage.ms(0..=LOOK_MS_MAX);
-            self.look_by(stage, at.max(stage.now).after(ms));
-        }
-        if !has_heard_all {
-            let ms = stage.ms(1..=LOOK_MS_MAX);
-            self.look_by(stage, stage.now.after(ms));
+            self.look_by(stage, self.clock.when(at).max(stage.now).after(ms));
         }
         Ok(())
-    }
-
-    /// It stops, and goes on later as if nothing had been.
-    pub fn stall(&mut self, stage: &mut Stage, ms: u64) {
-        stage.note(|| format!("the dispatcher stalls for {ms} ms"));
-        let until = stage.now.after(ms);
-        self.stall = Some((stage.now, until));
-        self.looks_at = None;
-        self.look_by(stage, until);
-    }
-
-    /// All that is not on its disk is gone.
-    pub fn die(&mut self, stage: &mut Stage) {
-        stage.note(|| "the dispatcher is gone".to_owned());
-        self.forget(stage);
-        stage.dispatcher_is_up = false;
-        let ms = stage.ms(1..=RESTART_MS_MAX);
-        stage.plan_in(ms, Happening::Restart);
-    }
-
-    fn forget(&mut self, stage: &mut Stage) {
-        self.scheduler = None;
-        self.inbox.clear();
-        self.looks_at = None;
-        self.stall = None;
-        stage.end_every_server_side();
-    }
-
-    /// The disk has taken nothing of a batch, so the scheduler knows more than there is. It ends every connection and begins
-    /// anew with what is on disk.
-    fn is_refused(&mut self, stage: &mut Stage) -> Result<(), Broken> {
-        self.forget(stage);
-        self.restart(stage)
-    }
-
-    /// It comes back from its disk, and publishes what was decided and not yet published.
-    pub fn restart(&mut self, stage: &mut Stage) -> Result<(), Broken> {
-        stage.note(|| "the dispatcher is back".to_owned());
-        stage.dispatcher_is_up = true;
-        self.check = Check::new(stage.config, stage.now, &self.disk);
-        let (config, records) = (stage.config, self.disk.stored());
-        let paused = self.disk.is_paused();
-        let (scheduler, effects) = match self.bug {
-            Some(bug) => bug.restore(config, records, paused, stage.now),
-            None => (Scheduler::restore(config, records, paused, stage.now), Vec::new()),
-        };
-        self.scheduler = Some(scheduler);
-        let decided = self.disk.entries().filter(|entry| entry.verdict.is_some());
-        let unpublished = decided.filter(|entry| !entry.is_published);
-        let commits: Vec<_> = unpublished.map(|entry| entry.submission.commit).collect();
-        for commit in commits {
-            self.act(stage, Deed::Publish(commit))?;
-        }
-        let mut consequences = Consequences::default();
-        self.sort(stage, effects, None, None, &mut consequences)?;
-        if self.carry_out(stage, consequences)? { self.rest(stage) } else { Ok(()) }
     }
 }

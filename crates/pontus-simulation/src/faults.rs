@@ -1,7 +1,9 @@
-//! Faults: what may go wrong, users who meddle included, and how likely it is in one run. Each run draws its own mixture, so that some runs have
-//! much of one fault and none of another.
+//! Faults: what may go wrong, users who meddle included, and how likely it is in one run. Each run draws its own mixture, so
+//! that some runs have much of one fault and none of another.
 
 use fastrand::Rng;
+
+use crate::closed::closed;
 
 /// The longest pauses, in milliseconds. The bound of `world::deadline` is made of them.
 pub const LATE_MS_MAX: u64 = 6_000;
@@ -13,114 +15,55 @@ pub const REVIVE_MS_MAX: u64 = 6_000;
 /// How often the world draws the faults that come of themselves, in milliseconds.
 pub const MISCHIEF_MS: u64 = 300;
 
-/// One thing that goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// A connection breaks; either side notices later.
-    ConnectionBreaks,
-    /// What a connection carries towards the dispatcher is held up.
-    LinkFreezes,
-    /// A message takes seconds.
-    MessageLate,
-    /// A request is lost, with its connection.
-    RequestLost,
-    /// An answer is lost, with its connection.
-    AnswerLost,
-    /// The dispatcher cannot write an answer, and learns so.
-    WriteFails,
-    /// A runner's process is killed.
-    RunnerDies,
-    /// A runner's process stops and goes on.
-    RunnerStalls,
-    /// A runner is told to leave before its test has ended.
-    RunnerLeaves,
-    /// A test takes longer than an attempt may.
-    TestHangs,
-    /// The dispatcher dies with nothing in its hands.
-    DispatcherDies,
-    /// The dispatcher dies between two effects.
-    DispatcherDiesAmidEffects,
-    /// The dispatcher stops and goes on.
-    DispatcherStalls,
-    /// The dispatcher's disk takes nothing of a batch.
-    DiskRefuses,
-    /// A user has nothing handed out for a while.
-    UserPauses,
-    /// A user wants a runner to leave.
-    UserDrains,
-    /// A user wants no verdict of a commit any more.
-    UserCancels,
-    /// A user wants another verdict.
-    UserRetries,
-    /// An observer hands in what was accepted already.
-    Resubmitted,
-    /// A question is asked again, because nobody knows whether it was heard. A consequence of others.
-    Repeated,
-    /// A finished report is delivered by a later life of its runner. A consequence of others.
-    ReportOutlivesRunner,
+closed! {
+    /// One thing that goes wrong.
+    Fault {
+        ConnectionBreaks = "a connection breaks",
+        LinkFreezes = "what a connection carries towards the dispatcher is held up",
+        MessageLate = "a message takes seconds",
+        RequestLost = "a request is lost, with its connection",
+        RequestRepeated = "a request comes twice, and the answer to the first is lost",
+        AnswerLost = "an answer is lost, with its connection",
+        WriteFails = "an assignment cannot be written, and the dispatcher learns so",
+        RunnerDies = "a runner is killed",
+        RunnerStalls = "a runner stops and goes on",
+        RunnerLeaves = "a runner is told to leave before its test has ended",
+        RunnerBeatsLate = "a runner that has dialled again goes on without a beat",
+        TestHangs = "a test takes longer than an attempt may",
+        DispatcherDies = "the dispatcher is killed with nothing in its hands",
+        DispatcherDiesAmidEffects = "the dispatcher is killed between two effects",
+        DispatcherStalls = "the dispatcher stops and goes on",
+        ClockJumps = "the dispatcher's clock jumps forward",
+        PowerFails = "the power fails in the midst of a commit",
+        DiskRefuses = "the disk takes nothing of a batch",
+        DiskIsUnsure = "the disk takes a batch, and says that it has not",
+        OutputRemoved = "somebody removes the output of an attempt that runs",
+        UserPauses = "a user has nothing handed out for a while",
+        UserDrains = "a user wants a runner to leave",
+        UserCancels = "a user wants no verdict of a commit any more",
+        UserRetries = "a user wants another verdict",
+        Resubmitted = "an observer hands in what was accepted already",
+        Repeated = "a question is asked again, because nobody knows whether it was heard",
+        ReportOutlivesRunner = "a later life of a runner delivers what an earlier one has finished",
+    }
 }
 
 impl Fault {
-    pub const ALL: [Fault; 21] = [
-        Fault::ConnectionBreaks,
-        Fault::LinkFreezes,
-        Fault::MessageLate,
-        Fault::RequestLost,
-        Fault::AnswerLost,
-        Fault::WriteFails,
-        Fault::RunnerDies,
-        Fault::RunnerStalls,
-        Fault::RunnerLeaves,
-        Fault::TestHangs,
-        Fault::DispatcherDies,
-        Fault::DispatcherDiesAmidEffects,
-        Fault::DispatcherStalls,
-        Fault::DiskRefuses,
-        Fault::UserPauses,
-        Fault::UserDrains,
-        Fault::UserCancels,
-        Fault::UserRetries,
-        Fault::Resubmitted,
-        Fault::Repeated,
-        Fault::ReportOutlivesRunner,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Fault::ConnectionBreaks => "fault: a connection breaks",
-            Fault::LinkFreezes => "fault: a link freezes",
-            Fault::MessageLate => "fault: a message is late",
-            Fault::RequestLost => "fault: a request is lost",
-            Fault::AnswerLost => "fault: an answer is lost",
-            Fault::WriteFails => "fault: a write of Assigned fails",
-            Fault::RunnerDies => "fault: a runner dies",
-            Fault::RunnerStalls => "fault: a runner stalls",
-            Fault::RunnerLeaves => "fault: a runner leaves",
-            Fault::TestHangs => "fault: a test hangs",
-            Fault::DispatcherDies => "fault: the dispatcher dies",
-            Fault::DispatcherDiesAmidEffects => "fault: the dispatcher dies between two effects",
-            Fault::DispatcherStalls => "fault: the dispatcher stalls",
-            Fault::DiskRefuses => "fault: the disk refuses a batch",
-            Fault::UserPauses => "fault: a user pauses",
-            Fault::UserDrains => "fault: a user drains",
-            Fault::UserCancels => "fault: a user cancels",
-            Fault::UserRetries => "fault: a user retries",
-            Fault::Resubmitted => "fault: a commit is submitted again",
-            Fault::Repeated => "fault: a question is repeated",
-            Fault::ReportOutlivesRunner => "fault: a report outlives its runner",
-        }
-    }
-
-    /// The highest likelihood, in thousandths of the occasions there are. Consequences are never drawn.
+    /// The highest likelihood, in thousandths of the occasions there are. What is a consequence of others is never drawn.
     fn permille_max(self) -> u16 {
         match self {
             Fault::ConnectionBreaks | Fault::RunnerDies => 100,
             Fault::LinkFreezes | Fault::RunnerStalls | Fault::MessageLate => 60,
-            Fault::RequestLost | Fault::AnswerLost => 60,
-            Fault::WriteFails | Fault::RunnerLeaves | Fault::Resubmitted => 200,
+            Fault::RequestLost | Fault::AnswerLost | Fault::RequestRepeated => 60,
+            Fault::WriteFails
+            | Fault::RunnerLeaves
+            | Fault::RunnerBeatsLate
+            | Fault::Resubmitted => 200,
             Fault::TestHangs => 60,
             Fault::DispatcherDies | Fault::DispatcherDiesAmidEffects => 20,
-            Fault::DispatcherStalls | Fault::DiskRefuses => 20,
+            Fault::DispatcherStalls | Fault::DiskRefuses | Fault::DiskIsUnsure => 20,
+            Fault::ClockJumps | Fault::PowerFails => 20,
+            Fault::OutputRemoved => 60,
             Fault::UserPauses | Fault::UserDrains => 60,
             Fault::UserCancels => 100,
             Fault::UserRetries => 300,
@@ -135,10 +78,12 @@ pub struct Faults([u16; Fault::ALL.len()]);
 
 impl Faults {
     pub fn draw(rng: &mut Rng) -> Faults {
-        Faults(Fault::ALL.map(|fault| {
+        let mut faults = Faults::none();
+        for (permille, fault) in faults.0.iter_mut().zip(Fault::ALL) {
             let likely = rng.bool() || rng.bool();
-            if likely { rng.u16(0..=fault.permille_max()) } else { 0 }
-        }))
+            *permille = if likely { rng.u16(0..=fault.permille_max()) } else { 0 };
+        }
+        faults
     }
 
     pub fn none() -> Faults {

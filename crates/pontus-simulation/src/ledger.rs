@@ -4,7 +4,16 @@ use pontus_proto::{Attempt, CommitId, InstanceId};
 
 /// One run, by its place in the ledger. It stands for the report that came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunId(usize);
+pub struct RunId(pub usize);
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    Testing,
+    Finished,
+    /// Its runner died, or dropped it.
+    GivenUp,
+}
 
 /// A run of a commit's tests.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,7 +21,9 @@ pub struct Run {
     pub commit: CommitId,
     pub attempt: Attempt,
     pub instance: InstanceId,
-    pub finished: bool,
+    /// How much it prints.
+    pub output_bytes: u64,
+    pub course: Course,
 }
 
 /// All runs, in the order in which they began.
@@ -20,13 +31,26 @@ pub struct Run {
 pub struct Ledger(Vec<Run>);
 
 impl Ledger {
-    pub fn begin(&mut self, commit: CommitId, attempt: Attempt, instance: InstanceId) -> RunId {
-        self.0.push(Run { commit, attempt, instance, finished: false });
+    pub fn begin(&mut self, run: Run) -> RunId {
+        self.0.push(run);
         RunId(self.0.len() - 1)
     }
 
+    /// Whether somebody is testing the commit.
+    pub fn is_tested(&self, commit: CommitId) -> bool {
+        self.0.iter().any(|run| run.commit == commit && run.course == Course::Testing)
+    }
+
     pub fn finish(&mut self, run: RunId) {
-        self.0[run.0].finished = true;
+        self.0[run.0].course = Course::Finished;
+    }
+
+    /// Its tests end without a report, where they have not ended yet.
+    pub fn give_up(&mut self, run: RunId) {
+        let course = &mut self.0[run.0].course;
+        if *course == Course::Testing {
+            *course = Course::GivenUp;
+        }
     }
 
     pub fn run(&self, run: RunId) -> &Run {

@@ -1,18 +1,23 @@
 //! The simulation: the scheduler in a world where things go wrong, and checkers that watch it.
 //!
 //! One thread, a virtual clock, and a seed from which everything follows. `dispatcher` drives the scheduler as the real
-//! one does, against a `disk` that remembers; `runner`s, `observer`s and `user`s follow `PROTOCOL.md` over a `network` that
-//! breaks; `faults` says what goes wrong, `check`, `records`, `roster` and `questions` what must hold all the same, `bug` what
-//! they must find.
+//! one does, over a [`Store`] that remembers, with `sessions` that keep output and a `clock` that jumps; `runner`s, `observer`s
+//! and `user`s follow `PROTOCOL.md` over a `network` that breaks; `faults` says what goes wrong, `check`, `records`, `shown`,
+//! `roster` and `questions` what must hold all the same, `bug` what they must find, and `seen` what must have happened somewhere.
 //!
-//! A failure names its seed. To see that run again, whole:
+//! Of the protocol there is all that somebody decides upon. What is only read from the database (`find`, `show`, `units`,
+//! `log`), the greeting, and the bytes of a line are left to others' tests.
 //!
-//!     PONTUS_SEED=123 cargo test -p pontus-simulation one_seed -- --nocapture
+//! A failure names its seed, and the command that tells its whole story. With the [`Model`] of a store that is
+//!
+//!     PONTUS_SEED=123 cargo test -p pontus-simulation the_named_seed -- --nocapture
 //!
 //! To see what the seeds met, and how many of them each planted bug needs, add `-- --nocapture` to their tests.
 
 mod bug;
 mod check;
+mod clock;
+mod closed;
 mod disk;
 mod dispatcher;
 mod faults;
@@ -25,13 +30,21 @@ mod records;
 mod roster;
 mod runner;
 mod seen;
+mod sessions;
+mod shown;
 mod stage;
+mod store;
+mod story;
 mod trace;
 mod user;
+mod words;
 mod world;
 
 pub use bug::Bug;
 pub use check::Broken;
+pub use ledger::RunId;
 pub use seen::Seen;
+pub use store::{Model, Store};
+pub use story::Player;
 pub use trace::Trace;
 pub use world::{Outcome, run};

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use pontus_proto::{Attempt, CommitId, HostName, InstanceId, Label, ProjectName, RunnerName};
-use pontus_scheduler::{Answer, Event, SessionId, Submission, Time};
+use pontus_scheduler::{Answer, Event, Overview, SessionId, Submission, Time, WaitsFor};
 
 use crate::faults::{Fault, LATE_MS_MAX, NOTICE_MS_MAX};
 use crate::ledger::RunId;
 use crate::stage::{Happening, Stage};
+use crate::trace::Who;
+use crate::words;
 
 /// The longest ordinary way of a message, in milliseconds.
 pub const DELAY_MS_MAX: u64 = 40;
@@ -16,21 +18,61 @@ pub const DELAY_MS_MAX: u64 = 40;
 #[derive(Debug, Clone)]
 pub enum Request {
     Submit(Submission),
-    Register { name: HostName, instance: InstanceId, project: ProjectName, labels: Vec<Label> },
+    Register {
+        name: HostName,
+        instance: InstanceId,
+        project: ProjectName,
+        labels: Vec<Label>,
+    },
     Ready,
-    Beat { commit: CommitId, attempt: Attempt },
-    Report { commit: CommitId, attempt: Attempt, run: RunId },
-    GiveBack { commit: CommitId, attempt: Attempt },
+    Beat {
+        commit: CommitId,
+        attempt: Attempt,
+    },
+    /// A piece of what the tests print.
+    Output {
+        commit: CommitId,
+        attempt: Attempt,
+        offset: u64,
+        bytes: u64,
+    },
+    Report {
+        commit: CommitId,
+        attempt: Attempt,
+        run: RunId,
+    },
+    GiveBack {
+        commit: CommitId,
+        attempt: Attempt,
+    },
     Cancel(CommitId),
     Retry(CommitId),
     Drain(RunnerName),
     Pause(bool),
-    Watch(CommitId),
+    Watch {
+        commit: CommitId,
+        wait_ms: u64,
+    },
+    /// How things are, and what a commit waits for.
+    Look(CommitId),
+}
+
+/// What a client hears.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// The scheduler's answer.
+    Said(Answer),
+    /// The attempt is the runner's, and so much of its output is here.
+    Kept(u64),
+    /// It is not known on this connection that the attempt is the runner's.
+    BeatFirst,
+    /// How things are.
+    Told(Overview, Option<WaitsFor>),
 }
 
 impl Request {
-    /// The event that it is to the scheduler, and the report that came with it.
-    pub fn into_event(self, session: SessionId) -> (Event, Option<RunId>) {
+    /// The event that it is to the scheduler, and the report that came with it; none where the scheduler does not hear of it.
+    pub fn into_event(self, session: SessionId) -> Option<(Event, Option<RunId>)> {
         let event = match self {
             Request::Submit(submission) => Event::Submitted { session, submission },
             Request::Register { name, instance, project, labels } => {
@@ -41,15 +83,24 @@ impl Request {
             Request::Retry(commit) => Event::Retried { session, commit, stored: None },
             Request::Drain(runner) => Event::Drained { session, runner },
             Request::Pause(paused) => Event::Paused { session, paused },
-            Request::Watch(commit) => Event::Watched { session, commit, wait_ms: u64::MAX },
+            Request::Watch { commit, wait_ms } => Event::Watched { session, commit, wait_ms },
             Request::Ready => Event::Ready { session },
             Request::Beat { commit, attempt } => Event::Beat { session, commit, attempt },
             Request::GiveBack { commit, attempt } => Event::GaveBack { session, commit, attempt },
             Request::Report { commit, attempt, run } => {
-                return (Event::Reported { session, commit, attempt }, Some(run));
+                return Some((Event::Reported { session, commit, attempt }, Some(run)));
             }
+            Request::Output { .. } | Request::Look(_) => return None,
         };
-        (event, None)
+        Some((event, None))
+    }
+
+    /// A watch as it is repeated after it was in vain.
+    pub fn wait_on(self) -> Request {
+        match self {
+            Request::Watch { commit, .. } => Request::Watch { commit, wait_ms: u64::MAX },
+            other => other,
+        }
     }
 }
 
@@ -91,6 +142,8 @@ struct Connection {
     request_arrives: Time,
     /// Until when requests are held up.
     frozen_until: Time,
+    /// What comes a second time once it has been answered; that answer is lost.
+    repeats: Option<Request>,
 }
 
 /// All connections that one of their sides still knows.
@@ -105,6 +158,11 @@ impl Connections {
     pub fn client(&self, session: SessionId) -> Option<Client> {
         let connection = self.open.get(&session).filter(|connection| connection.client_is_open);
         connection.map(|connection| connection.client)
+    }
+
+    /// Whose connection it is or was, while either side keeps it.
+    pub fn dialled_by(&self, session: SessionId) -> Option<Client> {
+        self.open.get(&session).map(|connection| connection.client)
     }
 
     /// Whether an answer that was on its way arrives.
@@ -136,6 +194,7 @@ impl Stage {
             server_is_open: true,
             request_arrives: self.now,
             frozen_until: self.now,
+            repeats: None,
         };
         self.connections.open.insert(session, connection);
         Some(session)
@@ -148,7 +207,7 @@ impl Stage {
 
     /// A client asks. What is asked on a broken connection is lost, and the client learns so when it notices.
     pub fn ask(&mut self, session: SessionId, request: Request) {
-        self.note(|| format!("#{} asks {request:?}", session.0));
+        self.note_of(session, || format!("asks {}", words::request(&request)));
         if self.strikes(Fault::RequestLost) {
             return self.break_up(session, Wire::Cut);
         }
@@ -170,18 +229,30 @@ impl Stage {
             self.plan(connection.frozen_until, Happening::Asked(session, request));
             return None;
         }
+        if self.strikes(Fault::RequestRepeated)
+            && let Some(connection) = self.connections.open.get_mut(&session)
+        {
+            connection.repeats = Some(request.clone());
+        }
         Some(request)
     }
 
     /// The dispatcher answers.
-    pub fn write(&mut self, session: SessionId, answer: Answer) -> Written {
-        let Some(connection) = self.connections.open.get(&session) else { return Written::Gone };
+    pub fn write(&mut self, session: SessionId, reply: Reply) -> Written {
+        let Some(connection) = self.connections.open.get_mut(&session) else {
+            return Written::Gone;
+        };
         if !connection.server_is_open {
             return Written::Gone;
         }
+        if let Some(request) = connection.repeats.take() {
+            self.say_again(session, request);
+            return Written::Sent;
+        }
         // A broken connection may take what is written to it all the same, and lose it.
-        let refused = connection.wire != Wire::Whole && self.rng.bool();
-        let assigns = matches!(answer, Answer::Assigned { .. });
+        let is_whole = connection.wire == Wire::Whole;
+        let refused = !is_whole && self.rng.bool();
+        let assigns = matches!(reply, Reply::Said(Answer::Assigned { .. }));
         if refused || (assigns && self.strikes(Fault::WriteFails)) {
             self.break_up(session, Wire::Cut);
             self.end_server_side(session);
@@ -189,11 +260,20 @@ impl Stage {
         }
         if self.strikes(Fault::AnswerLost) {
             self.break_up(session, Wire::Cut);
-        } else if self.connections.open[&session].wire == Wire::Whole {
+        } else if is_whole {
             let delay_ms = self.delay_ms();
-            self.plan_in(delay_ms, Happening::Answered(session, answer));
+            self.plan_in(delay_ms, Happening::Answered(session, reply));
         }
         Written::Sent
+    }
+
+    /// A request comes once more, on the same connection.
+    fn say_again(&mut self, session: SessionId, request: Request) {
+        let arrives = self.now.after(self.delay_ms());
+        if let Some(connection) = self.connections.open.get_mut(&session) {
+            connection.request_arrives = connection.request_arrives.max(arrives);
+            self.plan(arrives, Happening::Asked(session, request));
+        }
     }
 
     /// A connection breaks. Both sides are told, each in its own time; the dispatcher not before what is under way.
@@ -205,7 +285,8 @@ impl Stage {
         }
         connection.wire = wire;
         let server_notices = self.now.after(server_ms).max(connection.request_arrives);
-        self.note(|| format!("#{} breaks: {wire:?}", session.0));
+        let how = if wire == Wire::Cut { "is cut" } else { "is closing" };
+        self.note(Who::Network, || format!("#{} {how}", session.0));
         self.plan(server_notices, Happening::ServerNotices(session));
         self.plan_in(client_ms, Happening::ClientNotices(session));
     }

@@ -6,7 +6,7 @@ use pontus_proto::CommitId;
 use pontus_scheduler::{Answer, SessionId, Submission};
 
 use crate::faults::Fault;
-use crate::network::{Client, Request};
+use crate::network::{Client, Reply, Request};
 use crate::runner::DIAL_MS_MAX;
 use crate::stage::{Happening, Stage};
 
@@ -52,15 +52,15 @@ impl Observer {
         }
     }
 
-    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, answer: &Answer) {
+    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, reply: &Reply) {
         if self.connection != Some(session) {
             return;
         }
         self.has_asked = false;
-        let commit = match answer {
-            Answer::Accepted { commit, .. } => commit,
-            Answer::Full { .. } => return self.leave_for_later(stage, session),
-            _ => unreachable!("no checker lets {answer:?} answer an observer"),
+        let commit = match reply {
+            Reply::Said(Answer::Accepted { commit, .. }) => commit,
+            Reply::Said(Answer::Full { .. }) => return self.leave_for_later(stage, session),
+            _ => unreachable!("no checker lets {reply:?} answer an observer"),
         };
         self.accepted.push(*commit);
         if let Some(submission) = self.found.pop_front()

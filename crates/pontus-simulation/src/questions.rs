@@ -16,6 +16,17 @@ pub struct Question {
     pub instance: Option<InstanceId>,
 }
 
+impl Question {
+    /// Until when it may be without an answer, where it is one that waits.
+    fn waits_until(&self, config: &Config) -> Time {
+        let wanted_ms = match self.event {
+            Event::Watched { wait_ms, .. } => wait_ms,
+            _ => u64::MAX,
+        };
+        self.asked.after(wanted_ms.min(config.poll_ms))
+    }
+}
+
 /// What is known of a runner for as long as the dispatcher runs.
 #[derive(Debug)]
 pub struct Known {
@@ -102,16 +113,16 @@ impl Questions {
         hold(fits(&question.event, answer), || {
             format!("{answer:?} is no answer to {:?}", question.event)
         })?;
-        let early = *answer == Answer::Idle && now < question.asked.after(config.poll_ms);
-        hold(!early, || format!("#{} is told Idle before poll_ms", session.0))?;
+        let early = *answer == Answer::Idle && now < question.waits_until(config);
+        hold(!early, || format!("#{} is told Idle before its time", session.0))?;
         Ok(question)
     }
 
-    /// Only runners that are ready and users who wait for a verdict wait, and not for longer than `poll_ms`.
+    /// Only runners that are ready and users who wait for a verdict wait, and not for longer than they may.
     pub fn none_is_overdue(&self, now: Time, config: &Config) -> Result<(), Broken> {
         self.open.iter().try_for_each(|(session, question)| {
             let waits = matches!(question.event, Event::Ready { .. } | Event::Watched { .. });
-            let overdue = !waits || now >= question.asked.after(config.poll_ms);
+            let overdue = !waits || now >= question.waits_until(config);
             hold(!overdue, || format!("#{} gets no answer to {:?}", session.0, question.event))
         })
     }

@@ -5,7 +5,7 @@ use pontus_scheduler::{Config, Policy, Record, Submission, Time, Why};
 
 use crate::check::{Broken, Check, hold};
 use crate::disk::{Disk, Entry, Try, commit_of};
-use crate::ledger::{Ledger, RunId};
+use crate::ledger::{Course, Ledger, RunId};
 
 impl Check {
     /// A record becomes durable now.
@@ -185,7 +185,7 @@ fn was_run(
     let attempt = running.attempt;
     let run = run.map(|run| ledger.run(run));
     let is_true = run.is_some_and(|run| {
-        run.finished
+        run.course == Course::Finished
             && run.commit == commit
             && run.attempt == attempt
             && run.instance == running.instance

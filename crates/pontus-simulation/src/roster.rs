@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pontus_proto::{CommitId, InstanceId, RunnerName};
-use pontus_scheduler::Record;
+use pontus_scheduler::{Record, RunnerView};
 
 use crate::check::{Broken, hold};
 use crate::disk::Disk;
@@ -68,6 +68,21 @@ impl Roster {
         })?;
         self.drained.extend(known.cloned());
         Ok(())
+    }
+
+    /// Who is shown is who is known, each with what it tests, and whether it is to leave.
+    pub fn is_shown(&self, views: &[RunnerView]) -> Result<(), Broken> {
+        let names: BTreeSet<_> = views.iter().map(|view| &view.runner).collect();
+        hold(names.iter().copied().eq(self.names.keys()), || {
+            format!("{names:?} are shown, and known are {:?}", self.names)
+        })?;
+        views.iter().try_for_each(|view| {
+            let instance = &self.names[&view.runner];
+            let held = self.holds.iter().find(|(_, holder)| *holder == instance);
+            let is_true = view.testing.map(|(commit, _)| commit) == held.map(|(commit, _)| *commit)
+                && view.is_draining == self.is_drained(instance);
+            hold(is_true, || format!("{view:?} is shown, and it has {held:?}"))
+        })
     }
 
     pub fn is_drained(&self, instance: &InstanceId) -> bool {

@@ -6,14 +6,22 @@ use pontus_proto::{Attempt, CommitId, HostName, InstanceId, Label, ProjectName};
 use pontus_scheduler::{Answer, SessionId, Time};
 
 use crate::faults::{Fault, REVIVE_MS_MAX};
-use crate::ledger::RunId;
-use crate::network::{Client, Request};
+use crate::ledger::{Course, Run, RunId};
+use crate::network::{Client, Reply, Request};
+use crate::seen::Case;
 use crate::stage::{Happening, Stage};
+use crate::trace::Who;
+use crate::words;
 
 /// The longest ordinary test, in milliseconds.
 pub const TEST_MS_MAX: u64 = 5_000;
 /// The longest pause before a client dials again, in milliseconds.
 pub const DIAL_MS_MAX: u64 = 1_500;
+/// What the tests of a commit print at most, and what of it is sent at a time, in bytes.
+const OUTPUT_BYTES_MAX: u64 = 9;
+const PIECE_BYTES_MAX: u64 = 4;
+/// How many messages it takes to send all of it, at most: a piece may be as short as a byte.
+pub const PIECES_MAX: u64 = OUTPUT_BYTES_MAX;
 
 /// What a runner does of its own accord.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +48,9 @@ struct Work {
     attempt: Attempt,
     run: RunId,
     progress: Progress,
+    /// How much the tests print, and how much of that the dispatcher has.
+    output_bytes: u64,
+    sent_bytes: u64,
 }
 
 /// What a runner was called in one of its lives, and what it has to deliver from it.
@@ -104,6 +115,10 @@ impl Runner {
         self.identities.push_back(Identity { instance, work: None });
     }
 
+    fn who(&self) -> Who {
+        Who::Client(Client::Runner(self.number))
+    }
+
     pub fn is_alive(&self) -> bool {
         self.is_alive
     }
@@ -128,23 +143,35 @@ impl Runner {
         }
     }
 
-    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, answer: &Answer) {
+    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, reply: &Reply) {
         if self.connection != Some(session) {
             return;
         }
         self.has_asked = false;
+        match (reply, self.work()) {
+            (Reply::Said(answer), _) => self.told(stage, answer),
+            (Reply::Kept(bytes), Some(work)) => {
+                self.identities[0].work = Some(Work { sent_bytes: *bytes, ..work });
+                self.go_on(stage);
+            }
+            (Reply::BeatFirst, Some(work)) => self.beat(stage, work),
+            _ => unreachable!("nothing of the kind is asked without a commit"),
+        }
+    }
+
+    fn told(&mut self, stage: &mut Stage, answer: &Answer) {
         match answer {
             Answer::Registered { .. } => {
                 self.is_registered = true;
                 match self.work() {
-                    Some(work) => self.beat(stage, work),
-                    None => self.go_on(stage),
+                    Some(work) if !stage.strikes(Fault::RunnerBeatsLate) => self.beat(stage, work),
+                    _ => self.go_on(stage),
                 }
             }
             Answer::Assigned { commit, attempt, .. } => self.begin(stage, *commit, *attempt),
-            Answer::Idle | Answer::Kept => self.go_on(stage),
+            Answer::Idle => self.go_on(stage),
             Answer::Recorded | Answer::Stale => {
-                self.identities[0].work = None;
+                self.drop_work(stage);
                 self.go_on(stage);
             }
             Answer::Returned | Answer::Leave => self.die(stage),
@@ -201,8 +228,14 @@ impl Runner {
     /// What comes next for a runner that is registered and has no question open.
     fn go_on(&mut self, stage: &mut Stage) {
         let Some(work) = self.work() else { return self.look_for_work(stage) };
-        let Work { commit, attempt, run, progress } = work;
+        let Work { commit, attempt, run, progress, output_bytes, sent_bytes } = work;
+        let is_sent = sent_bytes >= output_bytes;
         match progress {
+            // What will be printed in the end is there piece by piece.
+            Progress::Testing if !is_sent && stage.rng.u8(0..3) == 0 => {
+                self.send_output(stage, work);
+            }
+            Progress::Finished if !is_sent => self.send_output(stage, work),
             Progress::Testing => {
                 // The protocol wants four in a lease.
                 let ms = stage.config.lease_ms / 5;
@@ -211,6 +244,18 @@ impl Runner {
             }
             Progress::Leaving => self.ask(stage, Request::GiveBack { commit, attempt }),
             Progress::Finished => self.ask(stage, Request::Report { commit, attempt, run }),
+        }
+    }
+
+    fn send_output(&mut self, stage: &mut Stage, work: Work) {
+        let Work { commit, attempt, output_bytes, sent_bytes: offset, .. } = work;
+        let bytes = stage.ms(1..=PIECE_BYTES_MAX.min(output_bytes - offset));
+        self.ask(stage, Request::Output { commit, attempt, offset, bytes });
+    }
+
+    fn drop_work(&mut self, stage: &mut Stage) {
+        if let Some(work) = self.identities[0].work.take() {
+            stage.ledger.give_up(work.run);
         }
     }
 
@@ -223,8 +268,17 @@ impl Runner {
     }
 
     fn begin(&mut self, stage: &mut Stage, commit: CommitId, attempt: Attempt) {
-        let run = stage.ledger.begin(commit, attempt, self.identities[0].instance.clone());
-        let work = Work { commit, attempt, run, progress: Progress::Testing };
+        if stage.ledger.is_tested(commit) {
+            stage.meets(Case::TestedTwiceAtOnce);
+        }
+        let instance = self.identities[0].instance.clone();
+        let (course, output_bytes) = (Course::Testing, stage.rng.u64(0..=OUTPUT_BYTES_MAX));
+        let run = stage.ledger.begin(Run { commit, attempt, instance, output_bytes, course });
+        stage.note(self.who(), || {
+            format!("tests {}: run {}", words::try_of(commit, attempt), run.0)
+        });
+        let (progress, sent_bytes) = (Progress::Testing, 0);
+        let work = Work { commit, attempt, run, progress, output_bytes, sent_bytes };
         self.identities[0].work = Some(work);
         let hangs = stage.strikes(Fault::TestHangs);
         let longest = stage.config.attempt_ms_max;
@@ -239,6 +293,9 @@ impl Runner {
         let progress = if leaves { Progress::Leaving } else { Progress::Finished };
         if progress == Progress::Finished {
             stage.ledger.finish(run);
+            stage.note(self.who(), || format!("has finished run {}", run.0));
+        } else {
+            stage.ledger.give_up(run);
         }
         self.identities[0].work = Some(Work { progress, ..work });
         if self.is_registered && !self.has_asked {
@@ -277,6 +334,9 @@ impl Runner {
     pub fn die(&mut self, stage: &mut Stage) {
         self.let_go(stage);
         let finished = |work: Work| work.progress == Progress::Finished;
+        if self.work().is_some_and(|work| !finished(work)) {
+            self.drop_work(stage);
+        }
         self.identities.retain(|identity| identity.work.is_some_and(finished));
         if !self.identities.is_empty() {
             stage.suffers(Fault::ReportOutlivesRunner);
@@ -285,14 +345,14 @@ impl Runner {
         self.life += 1;
         self.stalled_until = stage.now;
         self.draw_identity();
-        stage.note(|| format!("runner {} is gone", self.number));
+        stage.note(self.who(), || "is gone".to_owned());
         let ms = stage.ms(1..=REVIVE_MS_MAX);
         self.plan_in(stage, ms, Act::Revive);
     }
 
     /// Its process stops, and goes on later.
     pub fn stall(&mut self, stage: &mut Stage, ms: u64) {
-        stage.note(|| format!("runner {} stalls for {ms} ms", self.number));
+        stage.note(self.who(), || format!("stands still for {ms} ms"));
         self.stalled_until = stage.now.after(ms);
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use fastrand::Rng;
-use pontus_scheduler::{Answer, Config, Policy, SessionId, Time};
+use pontus_scheduler::{Config, Policy, SessionId, Time};
 
+use crate::clock::GRAIN_MS_MAX;
 use crate::faults::{Fault, Faults};
 use crate::ledger::Ledger;
-use crate::network::{Connections, Request};
-use crate::seen::Seen;
-use crate::trace::Trace;
+use crate::network::{Connections, Reply, Request};
+use crate::seen::{Case, Seen, Sometimes};
+use crate::trace::{Trace, Who};
 use crate::{observer, runner, user};
 
 /// How many commits there are at most.
@@ -25,8 +26,8 @@ pub enum Happening {
     Restart,
     /// A request reaches the dispatcher.
     Asked(SessionId, Request),
-    /// An answer reaches its client.
-    Answered(SessionId, Answer),
+    /// A reply reaches its client.
+    Answered(SessionId, Reply),
     /// The dispatcher notices that a connection has ended.
     ServerNotices(SessionId),
     /// A client does.
@@ -49,6 +50,8 @@ pub struct Stage {
     pub now: Time,
     pub rng: Rng,
     pub config: Config,
+    /// How coarse the dispatcher's clock is.
+    pub grain_ms: u64,
     pub faults: Faults,
     pub connections: Connections,
     pub dispatcher_is_up: bool,
@@ -74,12 +77,14 @@ impl Stage {
             poll_ms: rng.u64(1_000..=5_000),
             policy: if rng.bool() { Policy::All } else { Policy::Newest },
         };
+        let grain_ms = if rng.bool() { 1 } else { rng.u64(1..=GRAIN_MS_MAX) };
         let faults = Faults::draw(&mut rng);
         let commits_len = rng.u64(5..=COMMITS_MAX);
         Stage {
             now,
             rng,
             config,
+            grain_ms,
             faults,
             connections: Connections::default(),
             dispatcher_is_up: true,
@@ -123,11 +128,27 @@ impl Stage {
 
     /// A fault happens.
     pub fn suffers(&mut self, fault: Fault) {
-        self.seen.count(fault.name());
-        self.note(|| fault.name().to_owned());
+        self.seen.count(Sometimes::Fault(fault));
+        self.note(Who::World, || format!("fault: {}", fault.words()));
     }
 
-    pub fn note(&mut self, text: impl FnOnce() -> String) {
-        self.trace.note(self.now, text);
+    /// A case is met.
+    pub fn meets(&mut self, case: Case) {
+        self.seen.count(Sometimes::Case(case));
+    }
+
+    pub fn note(&mut self, who: Who, text: impl FnOnce() -> String) {
+        self.trace.note(self.now, who, None, text);
+    }
+
+    /// A client does something on its connection.
+    pub fn note_of(&mut self, session: SessionId, text: impl FnOnce() -> String) {
+        let who = self.connections.dialled_by(session).map_or(Who::Network, Who::Client);
+        self.trace.note(self.now, who, Some(session), text);
+    }
+
+    /// The dispatcher does something on a connection.
+    pub fn note_at(&mut self, session: SessionId, text: impl FnOnce() -> String) {
+        self.trace.note(self.now, Who::Dispatcher, Some(session), text);
     }
 }

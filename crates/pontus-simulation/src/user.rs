@@ -1,4 +1,4 @@
-//! A user: an agent that cancels, retries, drains, pauses and resumes, and waits for verdicts.
+//! A user: an agent that cancels, retries, drains, pauses and resumes, waits for verdicts, and looks how things are.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use pontus_proto::RunnerName;
 use pontus_scheduler::{Answer, SessionId};
 
 use crate::faults::Fault;
-use crate::network::{Client, Request};
+use crate::network::{Client, Reply, Request};
 use crate::runner::DIAL_MS_MAX;
 use crate::stage::{Happening, Stage};
 use crate::world::any_commit;
@@ -68,7 +68,7 @@ impl User {
 
     /// Whether it waits for no verdict.
     pub fn is_done(&self) -> bool {
-        !self.wishes.iter().any(|wish| matches!(wish, Request::Watch(_)))
+        !self.wishes.iter().any(|wish| matches!(wish, Request::Watch { .. }))
     }
 
     fn draw(&self, stage: &mut Stage) -> Option<Request> {
@@ -92,7 +92,11 @@ impl User {
         if stage.strikes(Fault::UserRetries) {
             return Some(Request::Retry(commit));
         }
-        stage.rng.bool().then_some(Request::Watch(commit))
+        match stage.rng.u8(0..4) {
+            0 => Some(Request::Look(commit)),
+            1 | 2 => Some(Request::Watch { commit, wait_ms: any_wait_ms(stage) }),
+            _ => None,
+        }
     }
 
     fn wish(&mut self, stage: &mut Stage, wish: Request) {
@@ -110,15 +114,15 @@ impl User {
         }
     }
 
-    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, answer: &Answer) {
+    pub fn answered(&mut self, stage: &mut Stage, session: SessionId, reply: &Reply) {
         if self.connection != Some(session) {
             return;
         }
         self.has_asked = false;
         let wish = self.wishes.pop_front();
-        if *answer == Answer::Idle {
-            // It waits on, and meanwhile asks what else it wants to.
-            self.wishes.extend(wish);
+        if matches!(reply, Reply::Said(Answer::Idle)) {
+            // It waits on, now for as long as may be, and meanwhile asks what else it wants to.
+            self.wishes.extend(wish.map(Request::wait_on));
         }
         self.go_on(stage);
     }
@@ -148,6 +152,15 @@ impl User {
     fn plan_within(&self, stage: &mut Stage, ms_max: u64, act: Act) {
         let ms = stage.ms(1..=ms_max);
         stage.plan_in(ms, Happening::User { number: self.number, act });
+    }
+}
+
+/// Mostly as long as may be, sometimes less, or not at all.
+fn any_wait_ms(stage: &mut Stage) -> u64 {
+    match stage.rng.u8(0..6) {
+        0 => 0,
+        1 => stage.ms(1..=stage.config.poll_ms),
+        _ => u64::MAX,
     }
 }
 

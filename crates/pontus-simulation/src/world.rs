@@ -5,18 +5,22 @@ use pontus_scheduler::{Config, SessionId, Submission, Time};
 
 use crate::bug::Bug;
 use crate::check::{Broken, hold};
+use crate::clock::GRAIN_MS_MAX;
+use crate::disk::Published;
 use crate::dispatcher::Dispatcher;
 use crate::faults::{
     Fault, Faults, LATE_MS_MAX, MISCHIEF_MS, NOTICE_MS_MAX, RESTART_MS_MAX, REVIVE_MS_MAX,
     STALL_MS_MAX,
 };
-use crate::network::{Client, DELAY_MS_MAX, Wire};
+use crate::network::{Client, DELAY_MS_MAX, Reply, Wire};
 use crate::observer::{self, Observer};
-use crate::runner::{DIAL_MS_MAX, Runner, TEST_MS_MAX};
+use crate::runner::{DIAL_MS_MAX, PIECES_MAX, Runner, TEST_MS_MAX};
 use crate::seen::Seen;
 use crate::stage::{Happening, Stage};
-use crate::trace::Trace;
+use crate::store::Store;
+use crate::trace::{Trace, Who};
 use crate::user::{THINK_MS_MAX, User};
+use crate::words;
 
 /// When the world begins, in milliseconds: late enough that there is a time before it.
 const BEGINS: Time = Time(100_000);
@@ -30,6 +34,8 @@ const USERS: usize = 2;
 /// What came of a run.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The rules by which its scheduler decided, in words.
+    pub rules: String,
     /// The first rule that did not hold.
     pub broken: Option<Broken>,
     /// What it met.
@@ -38,12 +44,12 @@ pub struct Outcome {
     pub trace: Trace,
 }
 
-/// Lets the world of a seed run to its end.
-pub fn run(seed: u64, bug: Option<Bug>, trace: Trace) -> Outcome {
-    let mut world = World::new(seed, bug, trace);
+/// Lets the world of a seed run to its end, with a dispatcher that remembers in `store`, which is empty, and has a bug or none.
+pub fn run(seed: u64, store: Box<dyn Store>, bug: Option<Bug>, trace: Trace) -> Outcome {
+    let mut world = World::new(seed, store, bug, trace);
     let broken = world.live().err();
-    let Stage { seen, trace, .. } = world.stage;
-    Outcome { broken, seen, trace }
+    let Stage { seen, trace, config, .. } = world.stage;
+    Outcome { rules: words::config(&config), broken, seen, trace }
 }
 
 struct World {
@@ -58,9 +64,9 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64, bug: Option<Bug>, trace: Trace) -> World {
+    fn new(seed: u64, store: Box<dyn Store>, bug: Option<Bug>, trace: Trace) -> World {
         let mut stage = Stage::new(BEGINS, seed, trace);
-        let dispatcher = Dispatcher::new(&stage, bug);
+        let dispatcher = Dispatcher::new(&stage, store, bug);
         let runners_len = stage.rng.usize(1..=4);
         // Every project has a runner, or its commits would rightly wait for ever.
         let projects_len = runners_len.min(2);
@@ -107,17 +113,7 @@ impl World {
                     self.dispatcher.ended(stage, session, false);
                 }
             }
-            Happening::Answered(session, answer) if stage.connections.carries_answer(session) => {
-                match stage.connections.client(session) {
-                    Some(Client::Runner(at)) => self.runners[at].answered(stage, session, &answer),
-                    Some(Client::Observer(at)) => {
-                        self.observers[at].answered(stage, session, &answer);
-                    }
-                    Some(Client::User(at)) => self.users[at].answered(stage, session, &answer),
-                    None => {}
-                }
-            }
-            Happening::Answered(..) => {}
+            Happening::Answered(session, reply) => self.answered(session, &reply),
             Happening::ClientNotices(session) => match stage.connections.client(session) {
                 Some(Client::Runner(at)) => self.runners[at].notices(stage, session),
                 Some(Client::Observer(at)) => self.observers[at].notices(stage, session),
@@ -131,6 +127,20 @@ impl World {
             Happening::Heal => self.heal(),
         }
         Ok(())
+    }
+
+    fn answered(&mut self, session: SessionId, reply: &Reply) {
+        let stage = &mut self.stage;
+        let client = stage.connections.client(session);
+        let Some(client) = client.filter(|_| stage.connections.carries_answer(session)) else {
+            return;
+        };
+        stage.note_of(session, || format!("hears {}", words::reply(reply)));
+        match client {
+            Client::Runner(at) => self.runners[at].answered(stage, session, reply),
+            Client::Observer(at) => self.observers[at].answered(stage, session, reply),
+            Client::User(at) => self.users[at].answered(stage, session, reply),
+        }
     }
 
     /// What comes to a runner that is stopped comes when it goes on.
@@ -183,6 +193,13 @@ impl World {
             let ms = stage.ms(1..=STALL_MS_MAX);
             self.dispatcher.stall(stage, ms);
         }
+        if self.dispatcher.is_awake() && stage.strikes(Fault::ClockJumps) {
+            let ms = stage.ms(1..=STALL_MS_MAX);
+            self.dispatcher.jump(stage, ms);
+        }
+        if self.dispatcher.is_awake() && stage.strikes(Fault::OutputRemoved) {
+            self.dispatcher.lose_output(stage);
+        }
         if self.dispatcher.is_awake() && stage.strikes(Fault::DispatcherDies) {
             self.dispatcher.die(stage);
         }
@@ -192,7 +209,7 @@ impl World {
     }
 
     fn heal(&mut self) {
-        self.stage.note(|| "nothing goes wrong any more".to_owned());
+        self.stage.note(Who::World, || "nothing goes wrong any more".to_owned());
         self.stage.faults = Faults::none();
         self.users.iter_mut().for_each(User::heal);
         for at in 0..self.projects_len {
@@ -209,7 +226,9 @@ impl World {
     fn is_settled(&self) -> bool {
         let accepted = self.observers.iter().flat_map(Observer::accepted);
         let mut accepted = accepted.map(|commit| self.dispatcher.disk().entry(*commit));
-        let all = |entry: &crate::disk::Entry| entry.verdict.is_some() && entry.is_published;
+        let all = |entry: &crate::disk::Entry| {
+            entry.verdict.is_some() && entry.published == Published::Whole
+        };
         self.observers.iter().all(Observer::is_done)
             && self.users.iter().all(User::is_done)
             && accepted.all(|entry| entry.is_some_and(all))
@@ -278,7 +297,8 @@ fn project(number: usize) -> ProjectName {
 /// * after that, a test that hangs keeps its runner for `attempt_ms_max` and one beat, and a commit whose runner is gone
 ///   stays with it for a lease;
 /// * then one runner tests all that is left, one after the other, each for the longest ordinary test, and with it
-///   eight messages on their way: a beat, the report, the next question, and an observer's, there and back;
+///   eight messages on their way: a beat, the report, the next question, and an observer's, there and back; and its output,
+///   piece by piece;
 /// * the last word of each user that was late may queue one commit more, and make the runner leave that could test it,
 ///   which then comes back; and whoever waits for a verdict hears of it the next time that he asks.
 fn healing_ms(config: &Config, undecided: u64) -> u64 {
@@ -287,8 +307,8 @@ fn healing_ms(config: &Config, undecided: u64) -> u64 {
         + NOTICE_MS_MAX
         + DIAL_MS_MAX
         + LATE_MS_MAX;
-    let held_ms = config.attempt_ms_max + 2 * config.lease_ms;
-    let each_ms = TEST_MS_MAX + 8 * 2 * DELAY_MS_MAX;
+    let held_ms = config.attempt_ms_max + 2 * config.lease_ms + 2 * GRAIN_MS_MAX;
+    let each_ms = TEST_MS_MAX + (8 + PIECES_MAX) * 2 * DELAY_MS_MAX;
     let meddled_ms = USERS as u64 * (each_ms + REVIVE_MS_MAX + DIAL_MS_MAX + THINK_MS_MAX);
     back_ms + held_ms + undecided * each_ms + meddled_ms
 }

@@ -1,0 +1,163 @@
+//! The words in which a run is told to whoever reads its trace. Ids are short: commits by the digits that differ, runners'
+//! processes by number and life.
+
+use pontus_proto::{Attempt, CommitId, InstanceId};
+use pontus_scheduler::{Answer, Config, Event, Record, Why};
+
+use crate::network::{Reply, Request};
+
+/// How many digits of a commit's id tell it from the others in its world.
+const COMMIT_DIGITS: usize = 4;
+
+/// A commit.
+pub fn id(commit: CommitId) -> String {
+    commit.to_string()[..COMMIT_DIGITS].to_owned()
+}
+
+/// One of its attempts.
+pub fn try_of(commit: CommitId, attempt: Attempt) -> String {
+    format!("{}/{attempt}", id(commit))
+}
+
+/// A runner's process.
+pub fn process(instance: &InstanceId) -> String {
+    // As the runners draw them: two digits are who, the next two which of its lives.
+    format!("process {}", &instance.as_str()[..4])
+}
+
+pub fn request(request: &Request) -> String {
+    match request {
+        Request::Submit(submission) => {
+            let branch = submission.branch.as_ref().map_or("no branch", |branch| branch.as_str());
+            let labels: Vec<_> = submission.labels.iter().map(|label| label.as_str()).collect();
+            let (commit, project) = (id(submission.commit), &submission.project);
+            format!("submit {commit} of {project} on {branch}, wants {labels:?}")
+        }
+        Request::Register { name, instance, project, labels } => {
+            let labels: Vec<_> = labels.iter().map(|label| label.as_str()).collect();
+            format!("register {name} as {} for {project}, has {labels:?}", process(instance))
+        }
+        Request::Ready => "ready".to_owned(),
+        Request::Beat { commit, attempt } => format!("beat {}", try_of(*commit, *attempt)),
+        Request::Output { commit, attempt, offset, bytes } => {
+            format!("output {}, {bytes} bytes at {offset}", try_of(*commit, *attempt))
+        }
+        Request::Report { commit, attempt, run } => {
+            format!("report {} (run {})", try_of(*commit, *attempt), run.0)
+        }
+        Request::GiveBack { commit, attempt } => format!("give back {}", try_of(*commit, *attempt)),
+        Request::Cancel(commit) => format!("cancel {}", id(*commit)),
+        Request::Retry(commit) => format!("retry {}", id(*commit)),
+        Request::Drain(runner) => format!("drain {runner}"),
+        Request::Pause(true) => "pause".to_owned(),
+        Request::Pause(false) => "resume".to_owned(),
+        Request::Watch { commit, wait_ms } => format!("wait for {}, {wait_ms} ms", id(*commit)),
+        Request::Look(commit) => format!("status, and show {}", id(*commit)),
+    }
+}
+
+pub fn event(event: &Event) -> String {
+    let on = |what: &str, commit: &CommitId, attempt: &Attempt| {
+        format!("{what} {}", try_of(*commit, *attempt))
+    };
+    match event {
+        Event::Submitted { submission, .. } => format!("submit {}", id(submission.commit)),
+        Event::Registered { instance, .. } => format!("register {}", process(instance)),
+        Event::Ready { .. } => "ready".to_owned(),
+        Event::Beat { commit, attempt, .. } => on("beat", commit, attempt),
+        Event::Reported { commit, attempt, .. } => on("report", commit, attempt),
+        Event::GaveBack { commit, attempt, .. } => on("give back", commit, attempt),
+        Event::Cancelled { commit, .. } => format!("cancel {}", id(*commit)),
+        Event::Retried { commit, .. } => format!("retry {}", id(*commit)),
+        Event::Drained { runner, .. } => format!("drain {runner}"),
+        Event::Paused { paused: true, .. } => "pause".to_owned(),
+        Event::Paused { paused: false, .. } => "resume".to_owned(),
+        Event::Watched { commit, .. } => format!("wait for {}", id(*commit)),
+        Event::Ended { unheard: true, .. } => "the end, the assignment undelivered".to_owned(),
+        Event::Ended { unheard: false, .. } => "the end".to_owned(),
+        Event::Ticked => "its clock: something is due".to_owned(),
+    }
+}
+
+pub fn record(record: &Record) -> String {
+    match record {
+        Record::Submitted { submission, place } => {
+            format!("{} queued at place {place}", id(submission.commit))
+        }
+        Record::Assigned { commit, attempt, runner, instance } => {
+            format!("{} runs on {runner}, {}", try_of(*commit, *attempt), process(instance))
+        }
+        Record::Lost { commit, attempt } => {
+            format!("{} lost its runner; queued again", try_of(*commit, *attempt))
+        }
+        Record::GivenBack { commit, attempt } => {
+            format!("{} given back; queued again", try_of(*commit, *attempt))
+        }
+        Record::Decided { commit, attempt, why } => {
+            format!("{} decided: {}", try_of(*commit, *attempt), reason(*why))
+        }
+        Record::Retried { commit, place } => {
+            format!("{} queued again at place {place}, at a user's word", id(*commit))
+        }
+        Record::Paused(true) => "paused".to_owned(),
+        Record::Paused(false) => "resumed".to_owned(),
+    }
+}
+
+fn reason(why: Why) -> String {
+    match why {
+        Why::Report => "by its report".to_owned(),
+        Why::RunnersLost(count) => format!("error, {count} runners lost"),
+        Why::Cancelled => "cancelled".to_owned(),
+        Why::GaveWay(newer) => format!("gave way to {}", id(newer)),
+    }
+}
+
+pub fn answer(answer: &Answer) -> String {
+    match answer {
+        Answer::Accepted { commit, new: true } => format!("accepted {}, new", id(*commit)),
+        Answer::Accepted { commit, new: false } => format!("accepted {}, known", id(*commit)),
+        Answer::Full { undecided_max } => format!("queue full, {undecided_max} undecided"),
+        Answer::Registered { runner } => format!("registered as {runner}"),
+        Answer::Assigned { commit, attempt, .. } => {
+            format!("assigned {}", try_of(*commit, *attempt))
+        }
+        Answer::Idle => "idle".to_owned(),
+        Answer::Leave => "leave".to_owned(),
+        Answer::Kept => "kept".to_owned(),
+        Answer::Recorded => "recorded".to_owned(),
+        Answer::Returned => "returned".to_owned(),
+        Answer::Stale => "stale".to_owned(),
+        Answer::Unregistered => "register first".to_owned(),
+        Answer::Replaced => "this runner has dialled again".to_owned(),
+        Answer::Done => "done".to_owned(),
+        Answer::Unknown => "unknown".to_owned(),
+        Answer::Undecided => "undecided".to_owned(),
+        Answer::Decided => "decided".to_owned(),
+    }
+}
+
+pub fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Said(said) => answer(said),
+        Reply::Kept(bytes) => format!("kept, {bytes} bytes are here"),
+        Reply::BeatFirst => "beat first".to_owned(),
+        Reply::Told(overview, waits_for) => {
+            let (queued, running) = (overview.queued, overview.running);
+            let waits_for =
+                waits_for.map_or_else(String::new, |why| format!(", waits for {why:?}"));
+            let paused = if overview.paused { ", paused" } else { "" };
+            format!("{queued} queued, {running} running{paused}{waits_for}")
+        }
+    }
+}
+
+/// The rules by which a world's scheduler decides.
+pub fn config(config: &Config) -> String {
+    let Config { lease_ms, reconnect_grace_ms, undecided_max, attempts_max, .. } = config;
+    let Config { attempt_ms_max, poll_ms, policy, .. } = config;
+    format!(
+        "lease {lease_ms} ms, reconnect grace {reconnect_grace_ms} ms, an attempt {attempt_ms_max} ms, \
+         a poll {poll_ms} ms, {attempts_max} attempts, {undecided_max} undecided, policy {policy:?}"
+    )
+}
