@@ -176,4 +176,6 @@ fn refuse_foreign(database: &Connection) -> Result<()> {
 }
 
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod tests;
