@@ -130,10 +130,16 @@ impl Engine {
             if let Some(failure) = batch.iter_mut().find_map(take_failure) {
                 return Err(failure);
             }
+            let asked = take_questions(&mut batch);
             if !self.disk_is_ready()? {
                 self.refuse(batch);
             } else if let Err(error) = self.work(batch) {
                 self.give_way(error)?;
+            }
+            // What is told holds for what is on disk, so it is told after that.
+            for (question, answer) in asked {
+                // Whoever asked may have left.
+                answer.send(self.tell(question)).ok();
             }
             if stop {
                 return Ok(());
@@ -176,11 +182,7 @@ impl Engine {
                     self.mailboxes.insert(session, mailbox);
                 }
                 Message::Happened(event, enclosed) => left.push(self.step_one(event, &enclosed)?),
-                Message::Asked(question, answer) => {
-                    // Whoever asked may have left.
-                    answer.send(self.tell(question)).ok();
-                }
-                Message::Failed(_) | Message::Stop => {}
+                Message::Asked(..) | Message::Failed(_) | Message::Stop => {}
             }
         }
         // What has arrived counts before what is due: a beat that came in time is not late because we were busy.
@@ -283,6 +285,16 @@ impl Engine {
         // A publisher that has ended has told us why: that is on its way to us.
         self.publisher.send(job).ok();
     }
+}
+
+/// What changes nothing.
+fn take_questions(batch: &mut Vec<Message>) -> Vec<(Question, Sender<Told>)> {
+    let asked = batch.extract_if(.., |message| matches!(message, Message::Asked(..)));
+    let question = |message| match message {
+        Message::Asked(question, answer) => Some((question, answer)),
+        _ => None,
+    };
+    asked.filter_map(question).collect()
 }
 
 /// What another thread says of the disk.

@@ -124,10 +124,7 @@ impl Engine {
                     let mailbox = event.session().and_then(|id| self.mailboxes.remove(&id));
                     mailbox.map(|mailbox| mailbox.send(Err(StartedOver)).ok());
                 }
-                Message::Asked(question, answer) => {
-                    answer.send(self.tell(question)).ok();
-                }
-                Message::Failed(_) | Message::Stop => {}
+                Message::Asked(..) | Message::Failed(_) | Message::Stop => {}
             }
         }
     }
