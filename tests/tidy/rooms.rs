@@ -68,6 +68,16 @@ fn each_crate_has_its_row() {
 fn the_judgement_touches_nothing() {
     let manifest = read("crates/pontus-scheduler/Cargo.toml");
     assert_eq!(section(&manifest, "dependencies"), ["pontus-proto".to_owned()].into());
+    holds_nothing_outside("crates/pontus-scheduler/src");
+}
+
+/// It may read which seed it is to tell of, from its environment.
+#[test]
+fn the_simulation_touches_nothing() {
+    holds_nothing_outside("crates/pontus-simulation/src");
+}
+
+fn holds_nothing_outside(folder: &str) {
     let never = [
         "std::time",
         "std::net",
@@ -79,7 +89,7 @@ fn the_judgement_touches_nothing() {
         "HashMap",
         "HashSet",
     ];
-    for (path, text) in sources_in("crates/pontus-scheduler/src") {
+    for (path, text) in sources_in(folder) {
         let found = never.iter().find(|word| text.contains(*word));
         assert!(found.is_none(), "{found:?} in {}", path.display());
     }

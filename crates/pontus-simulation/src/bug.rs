@@ -37,7 +37,7 @@ impl Bug {
     pub fn budget(self) -> u64 {
         match self {
             Bug::NoFence => 1_000,
-            Bug::ForgetPause | Bug::ForgetRetry | Bug::TakeShortReport => 500,
+            Bug::ForgetPause | Bug::ForgetRetry | Bug::ResultsInPlace => 500,
             _ => 100,
         }
     }
@@ -46,17 +46,17 @@ impl Bug {
     pub fn breaks(self) -> &'static str {
         match self {
             Bug::NoFence => "the verdict of",
-            Bug::AcknowledgeFirst => "is said, and the disk says otherwise",
+            Bug::AcknowledgeFirst => "and the disk says otherwise",
             Bug::ForgetAtRestart => "has two leases",
             Bug::NoGrace => "is lost before",
             Bug::AssignToClosed => "which has no open question",
             Bug::PublishBeforeRemember => "is published without a verdict",
-            Bug::TellBeforeRemember => "Decided is said, and the disk says otherwise",
+            Bug::TellBeforeRemember => "\"decided\" is said to \"wait for",
             Bug::ForgetPause => "is handed out while paused",
-            Bug::MakeUpLabels => "is not for",
+            Bug::MakeUpLabels => "it is not for",
             Bug::ForgetAttempts => "is not above those before",
             Bug::ForgetRetry => "gives way, and need not",
-            Bug::IgnoreRefusal => "the disk says otherwise",
+            Bug::IgnoreRefusal => "and the disk says otherwise",
             Bug::ResultsInPlace => "is there in part",
             Bug::NoDeduplication => "is known, and said to be new",
             Bug::TakeShortReport => "bytes of its output",

@@ -10,6 +10,7 @@ use crate::disk::{Disk, Entry, Fate, Try, Verdict};
 use crate::pending::Pending;
 use crate::questions::{Question, Questions};
 use crate::roster::Roster;
+use crate::words;
 
 /// The shortest absence of its own, in milliseconds, that the scheduler has to notice. It looks at the clock once a
 /// second, and forgives one second's lateness as a busy machine's.
@@ -22,8 +23,14 @@ pub struct Broken(
     pub String,
 );
 
+impl Broken {
+    pub(crate) fn new(what: String) -> Broken {
+        Broken(words::short(&what))
+    }
+}
+
 pub fn hold(rule: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
-    if rule { Ok(()) } else { Err(Broken(what())) }
+    if rule { Ok(()) } else { Err(Broken::new(what())) }
 }
 
 /// See the module. What it asks of each record stands in `records`.
@@ -136,7 +143,10 @@ impl Check {
                 let instance = question.instance.as_ref();
                 let is_drained = instance.is_some_and(|instance| self.roster.is_drained(instance));
                 let leaves = *answer == Answer::Leave;
-                hold(is_drained == leaves, || format!("{answer:?}, and drained: {is_drained}"))?;
+                hold(is_drained == leaves, || {
+                    let drained = if is_drained { "drained" } else { "not drained" };
+                    format!("{} is said to a runner that is {drained}", words::answer(answer))
+                })?;
             }
             _ => {}
         }
@@ -168,7 +178,10 @@ impl Check {
             (Event::Watched { commit, .. }, _) => is_decided(commit) == Some(false),
             _ => true,
         };
-        hold(is_true, || format!("{answer:?} is not true for {question:?}"))
+        hold(is_true, || {
+            let question = words::event(question);
+            format!("{} is not true, to {question}", words::answer(answer))
+        })
     }
 
     /// The answer goes out now: what it says is on disk, or was until a user's retry that was asked for later.
@@ -205,7 +218,11 @@ impl Check {
             },
             _ => true,
         };
-        hold(is_true, || format!("{answer:?} is said, and the disk says otherwise"))
+        hold(is_true, || {
+            let question = words::event(&question.event);
+            let answer = words::answer(answer);
+            format!("\"{answer}\" is said to \"{question}\", and the disk says otherwise")
+        })
     }
 
     /// The batch is on disk, all of it.
@@ -232,11 +249,11 @@ impl Check {
         for (question, runner) in self.questions.of_runners() {
             let is_drained =
                 question.instance.as_ref().is_some_and(|it| self.roster.is_drained(it));
-            hold(!is_drained, || format!("{runner:?} is drained, and waits"))?;
+            hold(!is_drained, || format!("a runner that is drained waits: {runner:?}"))?;
             let fits = |entry: &&Entry| !disk.is_paused() && runner.may_test(&entry.submission);
             if let Some(entry) = disk.queued().find(fits) {
                 let commit = entry.submission.commit;
-                return Err(Broken(format!("{commit:?} and a runner both wait")));
+                return Err(Broken::new(format!("{commit:?} and a runner both wait")));
             }
         }
         self.questions.watched().try_for_each(|commit| {

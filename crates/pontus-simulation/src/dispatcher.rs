@@ -366,7 +366,7 @@ impl Dispatcher {
             self.disk.remember(now, record.clone(), *run);
         }
         batch.is_taken()?;
-        self.store.commit().map_err(Broken)?;
+        self.store.commit().map_err(Broken::new)?;
         self.check.is_stored(&self.disk, self.store.as_ref(), &batch)?;
         self.check.committed()
     }

@@ -6,6 +6,7 @@ use pontus_proto::{CommitId, InstanceId, Label, ProjectName};
 use pontus_scheduler::{Answer, Config, Event, SessionId, Submission, Time};
 
 use crate::check::{Broken, hold};
+use crate::words;
 
 /// A question that the scheduler was asked, by whom, and when.
 #[derive(Debug, Clone)]
@@ -40,6 +41,10 @@ pub struct Known {
 }
 
 impl Known {
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
     /// Whether the commit is of its project, and asks for nothing that it has not.
     pub fn may_test(&self, submission: &Submission) -> bool {
         let has = |label: &Label| self.labels.contains(label);
@@ -108,10 +113,11 @@ impl Questions {
         answer: &Answer,
     ) -> Result<Question, Broken> {
         let question = self.open.remove(&session).ok_or_else(|| {
-            Broken(format!("{answer:?} is said to #{}, which has no open question", session.0))
+            let answer = words::answer(answer);
+            Broken::new(format!("{answer} is said to #{}, which has no open question", session.0))
         })?;
         hold(fits(&question.event, answer), || {
-            format!("{answer:?} is no answer to {:?}", question.event)
+            format!("{} is no answer to {}", words::answer(answer), words::event(&question.event))
         })?;
         let early = *answer == Answer::Idle && now < question.waits_until(config);
         hold(!early, || format!("#{} is told Idle before its time", session.0))?;
@@ -123,7 +129,9 @@ impl Questions {
         self.open.iter().try_for_each(|(session, question)| {
             let waits = matches!(question.event, Event::Ready { .. } | Event::Watched { .. });
             let overdue = !waits || now >= question.waits_until(config);
-            hold(!overdue, || format!("#{} gets no answer to {:?}", session.0, question.event))
+            hold(!overdue, || {
+                format!("#{} gets no answer to {}", session.0, words::event(&question.event))
+            })
         })
     }
 

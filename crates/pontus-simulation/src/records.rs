@@ -6,6 +6,7 @@ use pontus_scheduler::{Config, Policy, Record, Submission, Time, Why};
 use crate::check::{Broken, Check, hold};
 use crate::disk::{Disk, Entry, Try, commit_of};
 use crate::ledger::{Course, Ledger, RunId};
+use crate::words;
 
 impl Check {
     /// A record becomes durable now.
@@ -23,7 +24,7 @@ impl Check {
             return may_be_retried(disk, entry, *place);
         }
         hold(entry.verdict.is_none(), || {
-            format!("{commit:?} has its verdict, and now {record:?}")
+            format!("{commit:?} has its verdict, and now: {}", words::record(record))
         })?;
         match record {
             Record::Assigned { attempt, runner, instance, .. } => {
@@ -44,14 +45,16 @@ impl Check {
                 self.may_be_decided(disk, entry, *why)
             }
             Record::Submitted { .. } | Record::Retried { .. } | Record::Paused(_) => {
-                Err(Broken(format!("{commit:?} is known, and now {record:?}")))
+                let now = words::record(record);
+                Err(Broken::new(format!("{commit:?} is known, and now: {now}")))
             }
         }
     }
 
     fn is_first(&mut self, disk: &Disk, record: &Record) -> Result<(), Broken> {
         let Record::Submitted { submission, place } = record else {
-            return Err(Broken(format!("{record:?}, and the disk does not know the commit")));
+            let fact = words::record(record);
+            return Err(Broken::new(format!("{fact}, and the disk does not know the commit")));
         };
         if self.config.policy == Policy::Newest {
             let gives_way = |entry: &&Entry| {
@@ -82,9 +85,10 @@ impl Check {
             hold(is_unique, || format!("two runners are {runner}, one with {other:?}"))?;
         }
         let known = self.questions.runner(instance);
-        let known = known.ok_or_else(|| Broken(format!("{runner} is nobody")))?;
+        let known = known.ok_or_else(|| Broken::new(format!("{runner} is nobody")))?;
         hold(known.may_test(&entry.submission), || {
-            format!("{commit:?} is not for {runner}: {:?}, {known:?}", entry.submission)
+            let (wanted, labels) = (words::submission(&entry.submission), known.labels());
+            format!("it is not for {runner}, which has {}: {wanted}", words::listed(labels))
         })?;
         let mut older = disk.queued().filter(|other| other.place < entry.place);
         let is_oldest = !older.any(|other| known.may_test(&other.submission));
@@ -117,7 +121,9 @@ impl Check {
                     newer.place > entry.place
                         && is_outdated_by(&entry.submission, &newer.submission)
                 };
-                hold(newer.is_some_and(is_newer), || format!("{commit:?} gives way to {newer:?}"))
+                hold(newer.is_some_and(is_newer), || {
+                    format!("{commit:?} gives way to what is not newer")
+                })
             }
         }
     }
@@ -151,7 +157,7 @@ impl Check {
 
 fn changes_something(disk: &Disk, record: &Record) -> Result<(), Broken> {
     let changes = *record == Record::Paused(!disk.is_paused());
-    hold(changes, || format!("{record:?}, as it was"))
+    hold(changes, || format!("it is {}, as it was", words::record(record)))
 }
 
 fn may_be_retried(disk: &Disk, entry: &Entry, place: u64) -> Result<(), Broken> {
@@ -172,7 +178,7 @@ fn is_outdated_by(old: &Submission, new: &Submission) -> bool {
 fn still_running(entry: &Entry, attempt: Attempt) -> Result<&Try, Broken> {
     let running = entry.running().filter(|running| running.attempt == attempt);
     let commit = entry.submission.commit;
-    running.ok_or_else(|| Broken(format!("{commit:?}/{attempt} ends, and is not running")))
+    running.ok_or_else(|| Broken::new(format!("{commit:?}/{attempt} ends, and is not running")))
 }
 
 /// A verdict is what a run said that there was, of this attempt, to its end.
@@ -190,5 +196,8 @@ fn was_run(
             && run.attempt == attempt
             && run.instance == running.instance
     });
-    hold(is_true, || format!("the verdict of {commit:?}/{attempt} is that of {run:?}"))
+    hold(is_true, || {
+        let ran = run.map_or_else(|| "no run".to_owned(), words::run);
+        format!("the verdict of {commit:?}/{attempt} is that of {ran}")
+    })
 }

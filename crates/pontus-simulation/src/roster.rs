@@ -36,7 +36,7 @@ impl Roster {
             Record::Assigned { commit, instance, runner, .. } => {
                 let is_drained = self.drained.contains(instance);
                 hold(!is_drained, || {
-                    format!("{commit:?} is assigned to {runner:?}, which is drained")
+                    format!("{commit:?} is assigned to {runner}, which is drained")
                 })?;
                 self.holds.insert(*commit, instance.clone());
             }
@@ -64,7 +64,8 @@ impl Roster {
     pub fn drain(&mut self, runner: &RunnerName, done: bool) -> Result<(), Broken> {
         let known = self.names.get(runner);
         hold(known.is_some() == done, || {
-            format!("{runner:?} is drained: {done}, but is {known:?}")
+            let (said, is) = (if done { "drained" } else { "unknown" }, known.is_some());
+            format!("{runner} is said to be {said}, and that it is known is {is}")
         })?;
         self.drained.extend(known.cloned());
         Ok(())

@@ -24,7 +24,10 @@ impl Check {
         let (queued, running) = (disk.queued().count(), disk.running().count());
         let counted = (overview.queued, overview.running, overview.paused);
         hold(counted == (queued, running, disk.is_paused()), || {
-            format!("{overview:?} is shown, and {queued} are queued, {running} running on disk")
+            let Overview { queued: shown, running: tested, .. } = overview;
+            format!(
+                "{shown} queued and {tested} running is shown, and {queued} are queued and {running} run on disk"
+            )
         })?;
         let views: Vec<_> = runners.collect();
         hold(views.len() == overview.runners, || format!("{overview:?}, and {views:?}"))?;

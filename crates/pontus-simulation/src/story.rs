@@ -5,6 +5,7 @@ use crate::bug::Bug;
 use crate::seen::Seen;
 use crate::store::Store;
 use crate::trace::Trace;
+use crate::words;
 use crate::world::{Outcome, run};
 
 /// How many of a trace's last lines are told at once.
@@ -54,33 +55,43 @@ impl Player {
         }
     }
 
-    /// The story of a seed, with as many of its last lines. It is played once more, with its trace kept.
+    /// The story of a seed, with as many of its last lines, and of those before what is about the commits that the broken rule
+    /// names. It is played once more, with its trace kept.
     pub fn story(&self, seed: u64, bug: Option<Bug>, lines_max: usize) -> String {
         let Outcome { rules, broken, trace, .. } = run(seed, (self.store)(), bug, Trace::kept());
-        let lines = trace.lines();
-        let left_out = lines.len().saturating_sub(lines_max);
-        let earlier = match left_out {
-            0 => String::new(),
-            _ => format!("... {left_out} lines before\n"),
-        };
-        let title = match &broken {
-            Some(broken) => format!("seed {seed} breaks a rule: {}", short(&broken.0)),
+        let rule = broken.map(|broken| broken.0);
+        let title = match &rule {
+            Some(rule) => format!("seed {seed} breaks a rule: {rule}"),
             None => format!("seed {seed} breaks no rule"),
         };
-        let last = match &broken {
-            Some(broken) => format!("\nBROKEN: {}", short(&broken.0)),
-            None => String::new(),
-        };
-        format!(
-            "{title}\nto see it again, whole: {SEED_VARIABLE}={seed} {}\nits rules: {rules}\n\n\
-             seconds   who            on  what\n{earlier}{}{last}\n",
-            self.command,
-            lines[left_out..].join("\n"),
-        )
+        let again = format!("to see it again, whole: {SEED_VARIABLE}={seed} {}", self.command);
+        let rule = rule.unwrap_or_default();
+        let mut lines =
+            vec![title, again, format!("the dispatcher's rules: {rules}"), String::new()];
+        lines.push("seconds   who            on  what".to_owned());
+        lines.extend(told(trace.lines(), &rule, lines_max));
+        if !rule.is_empty() {
+            lines.push(format!("BROKEN: {rule}"));
+        }
+        lines.join("\n")
     }
 }
 
-/// Ids are a few digits and then zeros to their full length; only the digits tell anything.
-fn short(text: &str) -> String {
-    text.replace(&"0".repeat(36), "").replace(&"0".repeat(28), "")
+/// The last lines of a trace, and those of the others that are about a commit that the rule names.
+fn told(lines: &[String], rule: &str, lines_max: usize) -> Vec<String> {
+    let (before, last) = lines.split_at(lines.len().saturating_sub(lines_max));
+    if before.is_empty() {
+        return last.to_vec();
+    }
+    let named: Vec<_> = rule.split(is_no_digit).filter(|word| words::is_id(word)).collect();
+    let is_told = |line: &&String| named.iter().any(|id| line.contains(id));
+    let mut told = vec![format!("... {} lines, of which about {named:?}:", before.len())];
+    told.extend(before.iter().filter(is_told).cloned());
+    told.push("... and the last, all of them:".to_owned());
+    told.extend_from_slice(last);
+    told
+}
+
+fn is_no_digit(found: char) -> bool {
+    !found.is_ascii_alphanumeric()
 }

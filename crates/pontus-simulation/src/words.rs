@@ -1,9 +1,10 @@
 //! The words in which a run is told to whoever reads its trace. Ids are short: commits by the digits that differ, runners'
 //! processes by number and life.
 
-use pontus_proto::{Attempt, CommitId, InstanceId};
-use pontus_scheduler::{Answer, Config, Event, Record, Why};
+use pontus_proto::{Attempt, CommitId, InstanceId, Label};
+use pontus_scheduler::{Answer, Config, Event, Record, Submission, Why};
 
+use crate::ledger::{Course, Run};
 use crate::network::{Reply, Request};
 
 /// How many digits of a commit's id tell it from the others in its world.
@@ -12,6 +13,11 @@ const COMMIT_DIGITS: usize = 4;
 /// A commit.
 pub fn id(commit: CommitId) -> String {
     commit.to_string()[..COMMIT_DIGITS].to_owned()
+}
+
+/// Whether a word is what [`id`] makes of a commit. Each begins with the same two digits, as the world names them.
+pub fn is_id(word: &str) -> bool {
+    word.len() == COMMIT_DIGITS && word.starts_with("c0")
 }
 
 /// One of its attempts.
@@ -25,17 +31,33 @@ pub fn process(instance: &InstanceId) -> String {
     format!("process {}", &instance.as_str()[..4])
 }
 
+pub fn submission(submission: &Submission) -> String {
+    let branch = submission.branch.as_ref().map_or("no branch", |branch| branch.as_str());
+    let (commit, project) = (id(submission.commit), &submission.project);
+    format!("{commit} of {project} on {branch}, wants {}", listed(&submission.labels))
+}
+
+pub fn listed(labels: &[Label]) -> String {
+    let labels: Vec<_> = labels.iter().map(Label::as_str).collect();
+    if labels.is_empty() { "nothing".to_owned() } else { labels.join(" and ") }
+}
+
+/// A run of tests, as it really was.
+pub fn run(run: &Run) -> String {
+    let how = match run.course {
+        Course::Testing => "still testing",
+        Course::Finished => "finished",
+        Course::GivenUp => "given up",
+    };
+    format!("a run of {} by {}, {how}", try_of(run.commit, run.attempt), process(&run.instance))
+}
+
 pub fn request(request: &Request) -> String {
     match request {
-        Request::Submit(submission) => {
-            let branch = submission.branch.as_ref().map_or("no branch", |branch| branch.as_str());
-            let labels: Vec<_> = submission.labels.iter().map(|label| label.as_str()).collect();
-            let (commit, project) = (id(submission.commit), &submission.project);
-            format!("submit {commit} of {project} on {branch}, wants {labels:?}")
-        }
+        Request::Submit(submitted) => format!("submit {}", submission(submitted)),
         Request::Register { name, instance, project, labels } => {
-            let labels: Vec<_> = labels.iter().map(|label| label.as_str()).collect();
-            format!("register {name} as {} for {project}, has {labels:?}", process(instance))
+            let (process, labels) = (process(instance), listed(labels));
+            format!("register {name}, {process}, for {project}, has {labels}")
         }
         Request::Ready => "ready".to_owned(),
         Request::Beat { commit, attempt } => format!("beat {}", try_of(*commit, *attempt)),
@@ -160,4 +182,9 @@ pub fn config(config: &Config) -> String {
         "lease {lease_ms} ms, reconnect grace {reconnect_grace_ms} ms, an attempt {attempt_ms_max} ms, \
          a poll {poll_ms} ms, {attempts_max} attempts, {undecided_max} undecided, policy {policy:?}"
     )
+}
+
+/// Ids as they are printed at length are a few digits and then zeros; only the digits tell anything.
+pub fn short(text: &str) -> String {
+    text.replace(&"0".repeat(36), "").replace(&"0".repeat(28), "")
 }

@@ -1,5 +1,8 @@
 //! The world: the loop in which everything happens, one thing at a time, until all is decided or time is up.
 
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+
 use pontus_proto::{CommitId, Label, ProjectName};
 use pontus_scheduler::{Config, SessionId, Submission, Time};
 
@@ -47,9 +50,17 @@ pub struct Outcome {
 /// Lets the world of a seed run to its end, with a dispatcher that remembers in `store`, which is empty, and has a bug or none.
 pub fn run(seed: u64, store: Box<dyn Store>, bug: Option<Bug>, trace: Trace) -> Outcome {
     let mut world = World::new(seed, store, bug, trace);
-    let broken = world.live().err();
+    // A panic is a rule that broke, too, and its story is worth as much.
+    let lived = panic::catch_unwind(AssertUnwindSafe(|| world.live()));
+    let broken = lived.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))).err();
     let Stage { seen, trace, config, .. } = world.stage;
     Outcome { rules: words::config(&config), broken, seen, trace }
+}
+
+fn panicked(panic: &dyn Any) -> Broken {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("nothing");
+    Broken::new(format!("somebody panics, and says: {said}"))
 }
 
 struct World {

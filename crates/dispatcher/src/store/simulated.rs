@@ -2,7 +2,7 @@
 //! or the power fails.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pontus_proto::{CommitId, Counts, Report, Submission, Verdict};
 use pontus_scheduler::{Record, Stored, Why};
@@ -61,7 +61,7 @@ impl Simulated {
     }
 
     /// The process is gone without having closed anything, and the next one opens what it left.
-    fn reopen(&mut self, copy: &PathBuf) {
+    fn reopen(&mut self, copy: &Path) {
         let old = std::mem::replace(&mut self.store, Store::open(copy).unwrap());
         let path = old.path.clone();
         drop(old);

@@ -53,7 +53,7 @@ impl Batch {
 
     pub fn is_taken(&self) -> Result<(), Broken> {
         match &self.refusal {
-            Some(why) => Err(Broken(format!("the store does not take a fact: {why}"))),
+            Some(why) => Err(Broken::new(format!("the store does not take a fact: {why}"))),
             None => Ok(()),
         }
     }
