@@ -81,7 +81,10 @@ impl Check {
             let unheard = disk.running().filter(|(_, found)| theirs(found));
             self.unheard.extend(unheard.map(|(commit, found)| (commit, found.attempt)));
         }
-        self.questions.hear(now, event)?;
+        let speaker = event.session().and_then(|session| self.questions.instance(session));
+        let is_strange = subject(event)
+            .is_some_and(|(commit, attempt)| holder(disk, commit, attempt) != speaker);
+        self.questions.hear(now, event, is_strange)?;
         self.sweep();
         Ok(())
     }
@@ -120,7 +123,9 @@ impl Check {
                 hold(is_holder, || format!("{commit:?}/{attempt} is kept for a stranger"))?;
             }
             (Answer::Stale, Some((commit, attempt))) => {
-                let is_recorded = is_recorded(disk, commit, attempt);
+                // What is recorded cannot be given back, so that one hears no more than this.
+                let gives_back = matches!(question.event, Event::GaveBack { .. });
+                let is_recorded = !gives_back && is_recorded(disk, commit, attempt);
                 let is_stale = !is_recorded || self.pending.is_retried(commit);
                 hold(is_stale, || format!("{commit:?}/{attempt} is recorded, and said stale"))?;
             }

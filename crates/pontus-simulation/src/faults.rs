@@ -29,6 +29,7 @@ closed! {
         RunnerStalls = "a runner stops and goes on",
         RunnerLeaves = "a runner is told to leave before its test has ended",
         RunnerBeatsLate = "a runner that has dialled again goes on without a beat",
+        OldNews = "a runner says something of an attempt that it has dropped",
         TestHangs = "a test takes longer than an attempt may",
         DispatcherDies = "the dispatcher is killed with nothing in its hands",
         DispatcherDiesAmidEffects = "the dispatcher is killed between two effects",
@@ -59,7 +60,7 @@ impl Fault {
             | Fault::RunnerLeaves
             | Fault::RunnerBeatsLate
             | Fault::Resubmitted => 200,
-            Fault::TestHangs => 60,
+            Fault::TestHangs | Fault::OldNews => 60,
             Fault::DispatcherDies | Fault::DispatcherDiesAmidEffects => 20,
             Fault::DispatcherStalls | Fault::DiskRefuses | Fault::DiskIsUnsure => 20,
             Fault::ClockJumps | Fault::PowerFails => 20,

@@ -35,6 +35,7 @@ pub struct Known {
     labels: Vec<Label>,
     /// Its latest connection, while that has not ended.
     pub session: Option<SessionId>,
+    /// When it last said something that prolongs a lease.
     pub heard: Time,
     /// When its connection ended, where it has none.
     pub ended: Option<Time>,
@@ -61,8 +62,8 @@ pub struct Questions {
 }
 
 impl Questions {
-    /// The scheduler is told of `event`.
-    pub fn hear(&mut self, now: Time, event: &Event) -> Result<(), Broken> {
+    /// The scheduler is told of `event`. What a runner says of an attempt that is not its own is no sign that it has one.
+    pub fn hear(&mut self, now: Time, event: &Event, is_strange: bool) -> Result<(), Broken> {
         let Some(session) = event.session() else { return Ok(()) };
         if let Event::Ended { .. } = event {
             self.end(now, session);
@@ -74,7 +75,9 @@ impl Questions {
             self.register(now, session, instance, known);
         }
         let instance = self.instances.get(&session).cloned();
-        if let Some(known) = instance.as_ref().and_then(|found| self.runners.get_mut(found)) {
+        if let Some(known) = instance.as_ref().and_then(|found| self.runners.get_mut(found))
+            && !is_strange
+        {
             known.heard = now;
         }
         let question = Question { asked: now, event: event.clone(), instance };
@@ -151,6 +154,11 @@ impl Questions {
 
     pub fn runner(&self, instance: &InstanceId) -> Option<&Known> {
         self.runners.get(instance)
+    }
+
+    /// Whose connection it is, where it is a runner's.
+    pub fn instance(&self, session: SessionId) -> Option<&InstanceId> {
+        self.instances.get(&session)
     }
 
     /// The connection of a runner that has one.

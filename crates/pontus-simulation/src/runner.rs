@@ -74,6 +74,9 @@ pub struct Runner {
     is_registered: bool,
     /// Whether its question is still open.
     has_asked: bool,
+    /// What it had before, and whether its question is about that: then it does not care for the answer.
+    past: Option<Work>,
+    asks_of_past: bool,
     /// The oldest speaks; the newest is this life's own. The others have a finished report on their disk.
     identities: VecDeque<Identity>,
     beat_due: Time,
@@ -98,6 +101,8 @@ impl Runner {
             connection: None,
             is_registered: false,
             has_asked: false,
+            past: None,
+            asks_of_past: false,
             identities: VecDeque::new(),
             beat_due: stage.now,
             stalled_until: stage.now,
@@ -148,6 +153,9 @@ impl Runner {
             return;
         }
         self.has_asked = false;
+        if std::mem::take(&mut self.asks_of_past) {
+            return self.go_on(stage);
+        }
         match (reply, self.work()) {
             (Reply::Said(answer), _) => self.told(stage, answer),
             (Reply::Kept(bytes), Some(work)) => {
@@ -202,6 +210,7 @@ impl Runner {
             stage.suffers(Fault::Repeated);
         }
         self.is_registered = false;
+        self.asks_of_past = false;
     }
 
     fn dial_later(&mut self, stage: &mut Stage) {
@@ -227,6 +236,11 @@ impl Runner {
 
     /// What comes next for a runner that is registered and has no question open.
     fn go_on(&mut self, stage: &mut Stage) {
+        if let Some(past) = self.past
+            && stage.strikes(Fault::OldNews)
+        {
+            return self.say_of_past(stage, past);
+        }
         let Some(work) = self.work() else { return self.look_for_work(stage) };
         let Work { commit, attempt, run, progress, output_bytes, sent_bytes } = work;
         let is_sent = sent_bytes >= output_bytes;
@@ -253,9 +267,21 @@ impl Runner {
         self.ask(stage, Request::Output { commit, attempt, offset, bytes });
     }
 
+    fn say_of_past(&mut self, stage: &mut Stage, past: Work) {
+        self.asks_of_past = true;
+        let Work { commit, attempt, run, .. } = past;
+        let request = match stage.rng.u8(0..3) {
+            0 => Request::Beat { commit, attempt },
+            1 => Request::Report { commit, attempt, run },
+            _ => Request::GiveBack { commit, attempt },
+        };
+        self.ask(stage, request);
+    }
+
     fn drop_work(&mut self, stage: &mut Stage) {
         if let Some(work) = self.identities[0].work.take() {
             stage.ledger.give_up(work.run);
+            self.past = Some(work);
         }
     }
 
