@@ -132,6 +132,16 @@ impl Check {
             (Answer::Accepted { commit, new: true }, _) => {
                 let is_new = disk.entry(*commit).is_none();
                 hold(is_new, || format!("{commit:?} is known, and said to be new"))?;
+                let undecided = self.pending.undecided(disk);
+                hold(undecided <= self.config.undecided_max, || {
+                    format!("{commit:?} is accepted, and is one too many of {undecided}")
+                })?;
+            }
+            (Answer::Full { undecided_max }, _) => {
+                let undecided = self.pending.undecided(disk);
+                hold(undecided >= *undecided_max, || {
+                    format!("the queue is said to be full, of {undecided} commits")
+                })?;
             }
             (Answer::Registered { runner }, _) => {
                 if let Some(instance) = &question.instance {

@@ -1,5 +1,7 @@
 //! What the scheduler has decided in this batch, and the disk does not know yet.
 
+use std::collections::BTreeSet;
+
 use pontus_proto::CommitId;
 use pontus_scheduler::Record;
 
@@ -28,6 +30,14 @@ impl Pending {
             Record::Decided { .. } => Some(true),
             _ => known,
         })
+    }
+
+    /// How many commits have no verdict, in the scheduler's eyes.
+    pub fn undecided(&self, disk: &Disk) -> usize {
+        let on_disk = disk.entries().map(|entry| entry.submission.commit);
+        let commits: BTreeSet<_> = on_disk.chain(self.0.iter().filter_map(commit_of)).collect();
+        let is_undecided = |commit: &&CommitId| self.is_decided(disk, **commit) == Some(false);
+        commits.iter().filter(is_undecided).count()
     }
 
     pub fn is_retried(&self, id: CommitId) -> bool {
