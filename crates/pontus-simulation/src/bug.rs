@@ -48,7 +48,7 @@ impl Bug {
             Bug::NoFence => "the verdict of",
             Bug::AcknowledgeFirst => "and the disk says otherwise",
             Bug::ForgetAtRestart => "has two leases",
-            Bug::NoGrace => "is lost before",
+            Bug::NoGrace => "ms too early",
             Bug::AssignToClosed => "which has no open question",
             Bug::PublishBeforeRemember => "is published without a verdict",
             Bug::TellBeforeRemember => "\"decided\" is said to \"wait for",

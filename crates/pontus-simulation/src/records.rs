@@ -101,7 +101,9 @@ impl Check {
         let unheard = self.unheard.contains(&(commit, attempt));
         hold(!unheard, || format!("{commit:?}/{attempt} is lost, and nobody had it"))?;
         let earliest = self.earliest_loss(running);
-        hold(now >= earliest, || format!("{commit:?}/{attempt} is lost before {} ms", earliest.0))
+        hold(now >= earliest, || {
+            format!("{commit:?}/{attempt} is lost {} ms too early", earliest.0 - now.0)
+        })
     }
 
     /// Where no report decides.

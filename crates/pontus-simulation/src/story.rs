@@ -1,6 +1,8 @@
 //! The story of a seed that failed, for somebody who has never seen one: which rule broke, how to see it again, and what
 //! happened before.
 
+use std::collections::BTreeSet;
+
 use crate::bug::Bug;
 use crate::seen::Seen;
 use crate::store::Store;
@@ -83,11 +85,15 @@ fn told(lines: &[String], rule: &str, lines_max: usize) -> Vec<String> {
     if before.is_empty() {
         return last.to_vec();
     }
-    let named: Vec<_> = rule.split(is_no_digit).filter(|word| words::is_id(word)).collect();
+    let named: BTreeSet<_> = rule.split(is_no_digit).filter(|word| words::is_id(word)).collect();
     let is_told = |line: &&String| named.iter().any(|id| line.contains(id));
-    let mut told = vec![format!("... {} lines, of which about {named:?}:", before.len())];
-    told.extend(before.iter().filter(is_told).cloned());
-    told.push("... and the last, all of them:".to_owned());
+    let mut told = vec![format!("... {} lines before", before.len())];
+    if !named.is_empty() {
+        let names: Vec<_> = named.iter().copied().collect();
+        told[0] += &format!(", of which about {}:", names.join(" or "));
+        told.extend(before.iter().filter(is_told).cloned());
+        told.push("... and the last, all of them:".to_owned());
+    }
     told.extend_from_slice(last);
     told
 }

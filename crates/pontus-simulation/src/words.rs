@@ -20,9 +20,9 @@ pub fn is_id(word: &str) -> bool {
     word.len() == COMMIT_DIGITS && word.starts_with("c0")
 }
 
-/// One of its attempts.
+/// One of its attempts; the commit alone where there is none.
 pub fn try_of(commit: CommitId, attempt: Attempt) -> String {
-    format!("{}/{attempt}", id(commit))
+    if attempt.0 == 0 { id(commit) } else { format!("{}/{attempt}", id(commit)) }
 }
 
 /// A runner's process.
@@ -73,7 +73,8 @@ pub fn request(request: &Request) -> String {
         Request::Drain(runner) => format!("drain {runner}"),
         Request::Pause(true) => "pause".to_owned(),
         Request::Pause(false) => "resume".to_owned(),
-        Request::Watch { commit, wait_ms } => format!("wait for {}, {wait_ms} ms", id(*commit)),
+        Request::Watch { commit, wait_ms: u64::MAX } => format!("wait for {}", id(*commit)),
+        Request::Watch { commit, wait_ms } => format!("wait {wait_ms} ms for {}", id(*commit)),
         Request::Look(commit) => format!("status, and show {}", id(*commit)),
     }
 }
@@ -174,13 +175,14 @@ pub fn reply(reply: &Reply) -> String {
     }
 }
 
-/// The rules by which a world's scheduler decides.
-pub fn config(config: &Config) -> String {
+/// The rules by which a world's scheduler decides, and the clock by which it does.
+pub fn rules(config: &Config, grain_ms: u64) -> String {
     let Config { lease_ms, reconnect_grace_ms, undecided_max, attempts_max, .. } = config;
     let Config { attempt_ms_max, poll_ms, policy, .. } = config;
     format!(
         "lease {lease_ms} ms, reconnect grace {reconnect_grace_ms} ms, an attempt {attempt_ms_max} ms, \
-         a poll {poll_ms} ms, {attempts_max} attempts, {undecided_max} undecided, policy {policy:?}"
+         a poll {poll_ms} ms, {attempts_max} attempts, {undecided_max} undecided, policy {policy:?}, \
+         a clock of {grain_ms} ms"
     )
 }
 

@@ -53,8 +53,8 @@ pub fn run(seed: u64, store: Box<dyn Store>, bug: Option<Bug>, trace: Trace) -> 
     // A panic is a rule that broke, too, and its story is worth as much.
     let lived = panic::catch_unwind(AssertUnwindSafe(|| world.live()));
     let broken = lived.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))).err();
-    let Stage { seen, trace, config, .. } = world.stage;
-    Outcome { rules: words::config(&config), broken, seen, trace }
+    let Stage { seen, trace, config, grain_ms, .. } = world.stage;
+    Outcome { rules: words::rules(&config, grain_ms), broken, seen, trace }
 }
 
 fn panicked(panic: &dyn Any) -> Broken {
