@@ -10,7 +10,9 @@
 //!
 //! A failure names its seed, and the command that tells its whole story. With the [`Model`] of a store that is
 //!
-//!     PONTUS_SEED=123 cargo test -p pontus-simulation the_named_seed -- --nocapture
+//! ```text
+//! PONTUS_SEED=123 cargo test -p pontus-simulation the_named_seed -- --nocapture
+//! ```
 //!
 //! To see what the seeds met, and how many of them each planted bug needs, add `-- --nocapture` to their tests.
 

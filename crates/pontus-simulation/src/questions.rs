@@ -42,6 +42,10 @@ pub struct Known {
 }
 
 impl Known {
+    pub fn project(&self) -> &ProjectName {
+        &self.project
+    }
+
     pub fn labels(&self) -> &[Label] {
         &self.labels
     }

@@ -86,6 +86,15 @@ impl Roster {
         })
     }
 
+    /// Who is known and not to leave, each with what it holds.
+    pub fn staying(&self) -> impl Iterator<Item = (&InstanceId, Option<CommitId>)> {
+        let stay = self.names.values().filter(|instance| !self.is_drained(instance));
+        stay.map(|instance| {
+            let mut held = self.holds.iter().filter(|(_, holder)| *holder == instance);
+            (instance, held.next().map(|(commit, _)| *commit))
+        })
+    }
+
     pub fn is_drained(&self, instance: &InstanceId) -> bool {
         self.drained.contains(instance)
     }

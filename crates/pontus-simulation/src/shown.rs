@@ -1,8 +1,8 @@
 //! The rules of what is not an answer of the scheduler: what people are shown, what the store holds, and what a verdict needs
 //! beside its report.
 
-use pontus_proto::CommitId;
-use pontus_scheduler::{Overview, Record, RunnerView, Stored, Time, WaitsFor, Why};
+use pontus_proto::{CommitId, Label};
+use pontus_scheduler::{Overview, Record, RunnerView, Stored, Submission, Time, WaitsFor, Why};
 
 use crate::check::{Broken, Check, hold};
 use crate::disk::{Disk, Published, Try, Verdict, commit_of};
@@ -41,11 +41,32 @@ impl Check {
         commit: CommitId,
         waits_for: Option<WaitsFor>,
     ) -> Result<(), Broken> {
-        let is_queued = disk.entry(commit).is_some_and(|entry| entry.is_queued());
-        let is_paused = is_queued && disk.is_paused();
-        let is_true =
-            waits_for.is_some() == is_queued && (waits_for == Some(WaitsFor::Resume)) == is_paused;
-        hold(is_true, || format!("{} is said to wait for {waits_for:?}", words::id(commit)))
+        let queued = disk.entry(commit).filter(|entry| entry.is_queued());
+        let wanted = queued.map(|entry| match disk.is_paused() {
+            true => WaitsFor::Resume,
+            false => self.waits_for_runner(disk, &entry.submission),
+        });
+        hold(waits_for == wanted, || {
+            let commit = words::id(commit);
+            format!("{commit} is said to wait for {waits_for:?}, and waits for {wanted:?}")
+        })
+    }
+
+    /// What a queued commit waits for, where commits are handed out.
+    fn waits_for_runner(&self, disk: &Disk, submission: &Submission) -> WaitsFor {
+        let stay = self.roster.staying().filter_map(|(instance, holds)| {
+            let known = self.questions.runner(instance);
+            // One that has not been heard of since our start has the project of what it holds, and no labels that we know of.
+            let held = || disk.entry(holds?).map(|entry| (&entry.submission.project, &[][..]));
+            known.map(|known| (known.project(), known.labels())).or_else(held)
+        });
+        let mut of_project = stay.filter(|(project, _)| **project == submission.project).peekable();
+        if of_project.peek().is_none() {
+            return WaitsFor::Runner;
+        }
+        let has_all = |labels: &[Label]| submission.labels.iter().all(|it| labels.contains(it));
+        let fits = of_project.any(|(_, labels)| has_all(labels));
+        if fits { WaitsFor::Turn } else { WaitsFor::Labels }
     }
 
     /// The store holds of each commit of a batch what it should.
