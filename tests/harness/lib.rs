@@ -16,7 +16,7 @@ pub use checkpoint::{Checkpoint, Visitor};
 pub use disk::{Failing, SmallDisk, end_of};
 pub use git::git;
 pub use process::Process;
-pub use programs::{program, project_root};
+pub use programs::{planted_dispatcher, program, project_root};
 pub use speaker::{Speaker, made_up, passed, submission, submission_of};
 pub use yard::{Yard, last_line};
 

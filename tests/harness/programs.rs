@@ -16,6 +16,30 @@ pub fn program(name: &str) -> PathBuf {
     FOLDER.join(name)
 }
 
+/// The path of a dispatcher in which a bug can be planted, by its name in `PONTUS_PLANTED`.
+pub fn planted_dispatcher() -> PathBuf {
+    static PATH: LazyLock<PathBuf> = LazyLock::new(build_planted);
+    PATH.clone()
+}
+
+/// What is built on the way is shared with the ordinary programs; what comes of it lies in a folder of its own, so that
+/// theirs are untouched.
+fn build_planted() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it lies");
+    let target = test.ancestors().nth(3).expect("a test lies in debug/deps of its target folder");
+    let folder = target.join("planted");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--bins", "--locked", "--features", "dispatcher/planted"])
+        .arg("--target-dir")
+        .arg(&folder)
+        .env("CARGO_BUILD_BUILD_DIR", target)
+        .current_dir(project_root())
+        .status()
+        .expect("cargo can be run");
+    assert!(status.success(), "cargo could not build the planted dispatcher");
+    folder.join("debug/dispatcher")
+}
+
 fn build() -> PathBuf {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--bins", "--locked"])

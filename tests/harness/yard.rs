@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::git::git;
 use crate::process::Process;
-use crate::programs::program;
+use crate::programs::{planted_dispatcher, program};
 
 /// Where one test plays.
 #[derive(Debug)]
@@ -101,6 +101,13 @@ impl Yard {
     pub fn try_dispatcher_by(&self, mut command: Command, args: &[&str]) -> Process {
         command.args(["--host", "127.0.0.1", "--port", &self.port.to_string()]).args(args);
         Process::start("dispatcher", &mut command)
+    }
+
+    /// A dispatcher with a planted bug, to be run in the yard.
+    pub fn planted(&self, bug: &str) -> Command {
+        let mut command = self.command_of(planted_dispatcher());
+        command.env("PONTUS_PLANTED", bug);
+        command
     }
 
     /// Starts an observer that looks ten times a second.

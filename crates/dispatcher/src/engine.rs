@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use pontus_proto::limits::RUNNERS_MAX;
 use pontus_proto::{Attempt, CommitId, Report, RunnerLine, RunnerName, Submission, WaitsFor};
+use pontus_scheduler::planted::{self, Bug};
 use pontus_scheduler::{
     Answer, Effect, Event, Overview, Record, RunnerView, Scheduler, SessionId, Time,
 };
@@ -150,9 +151,14 @@ impl Engine {
     /// Decides, remembers, and acts, in this order.
     fn work(&mut self, batch: Vec<Message>) -> Result<()> {
         let effects = self.step(batch)?;
-        self.store.commit()?;
+        if !planted::has(Bug::AcknowledgeFirst) {
+            self.store.commit()?;
+        }
         let changed = !effects.is_empty();
         effects.into_iter().try_for_each(|effects| self.act(effects))?;
+        if planted::has(Bug::AcknowledgeFirst) {
+            self.store.commit()?;
+        }
         if changed {
             self.tide.rise();
         }

@@ -50,6 +50,8 @@ fn main() -> ExitCode {
 
 fn serve(args: ServeArgs) -> Result<Ended> {
     log::start("info,rusqlite_migration=warn");
+    #[cfg(feature = "planted")]
+    std::env::var("PONTUS_PLANTED").iter().for_each(|name| pontus_scheduler::planted::plant(name));
     serve::serve(args.try_into()?)?;
     Ok(Ended::Done)
 }

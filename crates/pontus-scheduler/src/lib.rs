@@ -10,6 +10,7 @@
 
 mod config;
 mod event;
+pub mod planted;
 mod queue;
 mod restore;
 mod scheduler;

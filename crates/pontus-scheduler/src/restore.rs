@@ -4,6 +4,7 @@
 use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, Label, ProjectName, RunnerName};
 
 use crate::config::{Config, Time};
+use crate::planted::{self, Bug};
 use crate::queue::Labels;
 use crate::scheduler::{Commit, Decided, Runner, Scheduler};
 
@@ -67,6 +68,9 @@ impl Scheduler {
     fn restore_one(&mut self, stored: Stored, now: Time) {
         let Stored { commit: id, place, attempts, state, .. } = stored;
         self.next_place = self.next_place.max(place + 1);
+        if planted::has(Bug::ForgetRunning) && matches!(state, StoredState::Running { .. }) {
+            return;
+        }
         if let StoredState::Done { reported } = state {
             self.decided.insert(id, Decided { attempts, reported });
             return;
@@ -86,6 +90,9 @@ impl Scheduler {
             StoredState::Running { runner, instance } => {
                 self.restore_runner(runner, instance.clone(), stored.project, id, now);
                 self.lend(now, id, instance);
+                if planted::has(Bug::NoRestartGrace) {
+                    self.shorten(now, id);
+                }
             }
             _ => self.enqueue(id),
         }

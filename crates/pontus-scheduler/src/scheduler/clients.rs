@@ -5,6 +5,8 @@ use pontus_proto::{CommitId, RunnerName};
 use super::{Commit, Effects, Scheduler};
 use crate::config::{Policy, SessionId, Time};
 use crate::event::{Answer, Effect, Record, Submission, Why};
+#[cfg(feature = "planted")]
+use crate::planted::{self, Bug};
 use crate::restore::Stored;
 use crate::timers::Timer;
 
@@ -17,6 +19,10 @@ impl Scheduler {
         out: &mut Effects,
     ) {
         let commit = submission.commit;
+        #[cfg(feature = "planted")]
+        if planted::has(Bug::NoDeduplication) && self.decided.contains_key(&commit) {
+            return self.submitted_again(now, from, submission, out);
+        }
         if self.decided.contains_key(&commit) || self.commits.contains_key(&commit) {
             return out.push(Effect::Say(from, Answer::Accepted { commit, new: false }));
         }
@@ -64,7 +70,7 @@ impl Scheduler {
     }
 
     /// It is the user's word, so it is taken even where as many commits as may be are without a verdict.
-    pub(super) fn retried(
+    pub(crate) fn retried(
         &mut self,
         now: Time,
         from: SessionId,

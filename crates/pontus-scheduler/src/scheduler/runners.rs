@@ -5,6 +5,7 @@ use pontus_proto::{Attempt, CommitId, HostName, InstanceId, ProjectName, RunnerN
 use super::{Effects, Runner, Scheduler, Waiting};
 use crate::config::{SessionId, Time};
 use crate::event::{Answer, Effect, Why};
+use crate::planted::{self, Bug};
 use crate::queue::Labels;
 use crate::timers::Timer;
 
@@ -181,6 +182,9 @@ impl Scheduler {
         unheard: bool,
         out: &mut Effects,
     ) {
+        if planted::has(Bug::AssignToClosed) {
+            return;
+        }
         self.stop_watching(session);
         match self.runner_of(session).and_then(|runner| runner.testing) {
             Some(commit) if unheard => {
