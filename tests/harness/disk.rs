@@ -103,8 +103,7 @@ pub struct Failing<'a> {
 impl Failing<'_> {
     /// The command; none, with a message, where nothing can be made to fail here.
     pub fn command(&self, yard: &Yard, program: &Path) -> Option<Command> {
-        if !*STRACE {
-            eprintln!("skipped: no system call can be made to fail here");
+        if !can_trace() {
             return None;
         }
         let mut command = yard.command_of("strace");
@@ -114,6 +113,14 @@ impl Failing<'_> {
         command.arg(program);
         Some(command)
     }
+}
+
+/// Whether strace works here. If not, says that something is skipped.
+pub fn can_trace() -> bool {
+    if !*STRACE {
+        eprintln!("skipped: no system call can be traced or made to fail here");
+    }
+    *STRACE
 }
 
 /// The program is the one that we start, so that it can be killed, and strace is out of the way.

@@ -13,7 +13,7 @@ mod speaker;
 mod yard;
 
 pub use checkpoint::{Checkpoint, Visitor};
-pub use disk::{Failing, SmallDisk, end_of};
+pub use disk::{Failing, SmallDisk, can_trace, end_of};
 pub use git::git;
 pub use process::Process;
 pub use programs::{planted_dispatcher, program, project_root};

@@ -26,10 +26,15 @@ pub struct Yard {
 }
 
 impl Yard {
+    /// An empty folder, for tests in which nobody needs a repository.
+    pub fn bare() -> Yard {
+        let (_reserved, port) = reserve_port();
+        Yard { folder: tempfile::tempdir().unwrap(), port, _reserved }
+    }
+
     /// A master repository `test_repo` with one commit that has no tests, and its two clones.
     pub fn new() -> Yard {
-        let (_reserved, port) = reserve_port();
-        let yard = Yard { folder: tempfile::tempdir().unwrap(), port, _reserved };
+        let yard = Yard::bare();
         let master = yard.master();
         fs::create_dir(&master).unwrap();
         git(&master, &["init", "-q"]);

@@ -21,11 +21,20 @@ pub struct Held {
 /// What we work with, in a results folder.
 const HIDDEN: &str = ".pontus";
 
+/// The database there.
+const DATABASE: &str = "pontus.db";
+
 /// The file there that is locked.
 const LOCK: &str = "lock";
 
 /// The folder there in which output is.
 const OUTPUT: &str = "output";
+
+/// The file there that says in which of the machine's lives it was last worked here.
+const BOOT: &str = "boot";
+
+/// Where the system names its present life: another name after each start.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// How the names of files in the hidden folder end that have not got their own yet.
 pub const UNFINISHED: &str = "new";
@@ -98,6 +107,17 @@ impl Folder {
         taken
     }
 
+    /// Whether the machine has been up since somebody last worked here. Otherwise files may not be as they were written.
+    pub fn is_of_this_boot(&self) -> bool {
+        let now = fs::read(BOOT_ID).ok();
+        now.is_some() && fs::read(self.hidden().join(BOOT)).ok() == now
+    }
+
+    /// Remembers since when the machine is up. Where that is lost, it is as if the machine had been started anew, and so it was.
+    pub fn remember_boot(&self) {
+        fs::read(BOOT_ID).and_then(|id| fs::write(self.hidden().join(BOOT), id)).ok();
+    }
+
     /// Removes what was left half written when a dispatcher was killed.
     pub fn remove_unfinished(&self) {
         let entries = fs::read_dir(self.hidden()).into_iter().flatten().flatten();
@@ -115,7 +135,7 @@ impl Folder {
 
     /// Where the database is.
     pub fn database(&self) -> PathBuf {
-        self.hidden().join("pontus.db")
+        self.hidden().join(DATABASE)
     }
 
     /// The result file of a commit.
@@ -158,10 +178,29 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes what is missing.
+/// Makes what is missing. Before there is a database, the names of the folders are made durable: what is acknowledged would be
+/// gone with them.
 fn make(results: &Path) -> Result<()> {
-    let output = results.join(HIDDEN).join(OUTPUT);
-    fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))
+    let hidden = results.join(HIDDEN);
+    let output = hidden.join(OUTPUT);
+    let is_there = |folder: &&Path| folder.exists();
+    let above = results.ancestors().skip(1).find(is_there).unwrap_or(Path::new(""));
+    fs::create_dir_all(&output).with_context(|| format!("cannot make {}", output.display()))?;
+    if hidden.join(DATABASE).exists() {
+        return Ok(());
+    }
+    let made = output.ancestors().skip(1).take_while(|folder| *folder != above);
+    made.chain([above]).try_for_each(sync_names)
+}
+
+/// Makes the names in a folder durable, unless it is one of somebody else that we may not look into.
+fn sync_names(folder: &Path) -> Result<()> {
+    // The parent of a bare name is where we are.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    match sync_folder(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.with_context(|| format!("cannot sync {}", folder.display())),
+    }
 }
 
 fn lock(folder: &Path) -> Result<File> {

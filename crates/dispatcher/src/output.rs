@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use pontus_proto::limits::ATTEMPT_BYTES_MAX;
 
+use crate::folder::sync_folder;
+
 /// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody.
 #[derive(Debug)]
 pub struct Output {
@@ -47,6 +49,18 @@ impl Output {
             *self = Output::open(&self.path)?;
         }
         Ok(!is_there)
+    }
+
+    /// Makes what is there durable, and its name.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn settle(&self) -> io::Result<()> {
+        if self.bytes == 0 {
+            return Ok(());
+        }
+        self.file.sync_data()?;
+        self.path.parent().map_or(Ok(()), sync_folder)
     }
 
     /// How much is there.

@@ -72,7 +72,7 @@ impl Publisher {
 
     /// Publishes until nobody can send jobs any more.
     ///
-    /// A result that cannot be written keeps nobody waiting: its verdict is on the disk already and its output is made so, the
+    /// A result that cannot be written keeps nobody waiting: its verdict is on the disk already, and so is its output: the
     /// answers are given, and the file is tried again until it is there, or else at the next start.
     ///
     /// # Errors
@@ -199,9 +199,6 @@ impl Publisher {
                     failed.push(facts.commit);
                     if say {
                         error!("cannot write {}: {error}; trying until it can be", path.display());
-                        // The answer is about to be given, and the runner then forgets its own.
-                        results::sync_output(&self.folder, &facts)
-                            .or_else(|error| wait_or_fail(error, &path))?;
                     }
                 }
             }
@@ -233,7 +230,10 @@ impl Publisher {
 }
 
 /// The folder is full or gone, or there is no descriptor left, which may pass; or else the disk has failed.
-fn wait_or_fail(error: std::io::Error, path: &std::path::Path) -> Result<()> {
+///
+/// # Errors
+/// Where it has failed: then nothing can be relied on that was written to `path`.
+pub fn wait_or_fail(error: std::io::Error, path: &std::path::Path) -> Result<()> {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied => Ok(()),
         kind if exit::is_full_kind(kind) || exit::is_out_of_descriptors(&error) => Ok(()),

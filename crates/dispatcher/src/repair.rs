@@ -32,6 +32,7 @@ pub fn repair(folder: &Folder, store: &Store, stored: &[Stored], keep: Keep) -> 
         fs::remove_file(folder.result(commit)).ok();
     }
     remove_output(folder, stored, &missing)?;
+    folder.remember_boot();
     folder.remove_unfinished();
     Ok(Repaired { missing, retention })
 }
@@ -73,13 +74,16 @@ fn retention(store: &Store, keep: Keep) -> Result<Retention> {
     Ok(Retention::of(keep, if keeps_all { Vec::new() } else { store.decided()? }))
 }
 
-/// Removes all output but that of running attempts, and what is to go into the `missing` results.
+/// Removes all output but that of running attempts, and what is to go into the `missing` results. Where the machine has been
+/// started anew, that of running attempts goes, too: it was not synced yet, so it may have holes, and their runners have it.
 fn remove_output(folder: &Folder, stored: &[Stored], missing: &[CommitId]) -> Result<()> {
     let outputs = outputs_there(folder)?;
     if outputs.is_empty() {
         return Ok(());
     }
-    let is_running = |commit: &&Stored| matches!(commit.state, StoredState::Running { .. });
+    let is_trusted = folder.is_of_this_boot();
+    let is_running =
+        |commit: &&Stored| is_trusted && matches!(commit.state, StoredState::Running { .. });
     let attempt = |commit: &Stored| (commit.commit, Attempt(commit.attempts));
     let running: BTreeMap<_, _> = stored.iter().filter(is_running).map(attempt).collect();
     let missing: BTreeSet<_> = missing.iter().collect();

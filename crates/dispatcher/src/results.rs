@@ -111,14 +111,6 @@ pub fn settle(folder: &Folder) -> io::Result<()> {
     sync_folder(folder.results())
 }
 
-/// Makes the output durable of a result that could not be published.
-///
-/// # Errors
-/// What the file system says.
-pub fn sync_output(folder: &Folder, facts: &Facts) -> io::Result<()> {
-    open_output(folder, facts)?.map_or(Ok(()), |output| output.sync_all())
-}
-
 /// Removes what the attempts of a published commit printed: it is in the result, or belongs to an attempt that was lost.
 pub fn forget_output(folder: &Folder, facts: &Facts) {
     for attempt in 1..=facts.newest.0 {

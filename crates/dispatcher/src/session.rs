@@ -21,6 +21,7 @@ use crate::folder::Folder;
 use crate::listener::{Door, Place};
 use crate::look::Look;
 use crate::output::Output;
+use crate::publisher::wait_or_fail;
 use crate::serve::Gate;
 use crate::tide::Tide;
 use crate::translate::{self, Context, Subject, refusal};
@@ -322,7 +323,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A report is heard when its output is here. What is here is known once the attempt is held.
+    /// A report is heard when its output is here, on the disk: its verdict must not outlive it, for the runner forgets both
+    /// then. What is here is known once the attempt is held.
     fn missing_output(
         &mut self,
         commit: CommitId,
@@ -337,7 +339,24 @@ impl<'a> Session<'a> {
             return Some(not_kept(&error));
         }
         let output_bytes = held.output.bytes();
-        (output_bytes < report.output_bytes).then_some(Reply::Kept { output_bytes })
+        if output_bytes < report.output_bytes {
+            return Some(Reply::Kept { output_bytes });
+        }
+        let error = held.output.settle().err()?;
+        Some(self.not_settled(error))
+    }
+
+    /// What was taken and cannot be synced is not known any more, unless there is only no room for it.
+    fn not_settled(&self, error: io::Error) -> Reply {
+        let reply = not_kept(&error);
+        let path = self.shared.folder.outputs();
+        match wait_or_fail(error, &path) {
+            Ok(()) => reply,
+            Err(failure) => {
+                self.engine.send(Message::Failed(failure)).ok();
+                translate::leaving()
+            }
+        }
     }
 
     fn write(&mut self, reply: &Reply) -> bool {
