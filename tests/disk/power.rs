@@ -1,9 +1,10 @@
 //! The power fails at any moment, and a dispatcher is started on what the disk has then.
 //!
-//! A failure names its image. To see that one again, or to have more of them:
+//! A failure names its image, by the seed of all that chance decides in it. To see that one again, which is the same as long as
+//! the dispatcher's threads take their turns as they did, or to have more of them:
 //!
-//!     PONTUS_IMAGE=123 cargo test -p pontus-tests --test disk power -- --nocapture
-//!     PONTUS_IMAGES=100000 cargo test -p pontus-tests --test disk power -- --nocapture
+//!     PONTUS_IMAGE=123 cargo test -p pontus-tests --test disk after_a_power -- --nocapture
+//!     PONTUS_IMAGES=4000 cargo test -p pontus-tests --test disk after_a_power -- --nocapture
 
 use std::env;
 use std::fs;

@@ -137,6 +137,27 @@ fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
 }
 
 #[test]
+fn output_that_cannot_be_synced_ends_the_dispatcher_before_its_verdict() {
+    let yard = Yard::new();
+    // The next start has nothing to repair then.
+    yard.dispatcher(&[]).stop();
+    let paths = [results(&yard, &format!(".pontus/output/{}.1", made_up(1)))];
+    let calls = Failing { calls: "fdatasync", how: "error=EIO", paths: &paths };
+    let Some(command) = calls.command(&yard, &program("dispatcher")) else { return };
+    let dispatcher = yard.dispatcher_by(command, &[]);
+    Speaker::client(&yard).submit(submission(1, "p"));
+    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
+    let attempt = runner.take();
+    runner.print(attempt, 0, b"hello\n");
+    assert_eq!(runner.refused(&passed(attempt, 6)), Code::Stopping);
+    let (code, line) = end_of(dispatcher);
+    assert_eq!(code, Some(74));
+    assert!(line.contains("cannot sync "), "{line}");
+    let _dispatcher = yard.dispatcher(&[]);
+    assert_eq!(Speaker::client(&yard).status(1).running, 1);
+}
+
+#[test]
 fn a_quota_is_a_full_disk() {
     let yard = Yard::new();
     // The next start has nothing to repair then.
