@@ -1,7 +1,18 @@
 //! The guarantees, attacked: processes are killed while they work, and each commit still ends with its one verdict.
 #![allow(clippy::unwrap_used)]
 
+mod archive;
+mod cast;
+mod gallery;
+mod ledger;
+mod oracle;
+mod plan;
+mod proxy;
+mod remains;
+mod stage;
 mod upstream;
+mod user;
+mod whole;
 
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -61,7 +61,10 @@ impl SmallDisk {
     pub fn fill(&self, yard: &Yard, left: u64) {
         let folder = rustix::fs::statvfs(self.path(yard, ".")).unwrap();
         let free = folder.f_bavail * folder.f_frsize;
-        fs::write(self.path(yard, "filler"), vec![0; free.saturating_sub(left) as usize]).unwrap();
+        let filler = vec![0; free.saturating_sub(left) as usize];
+        // Where somebody else writes meanwhile, it is full before.
+        let written = fs::write(self.path(yard, "filler"), filler).map_err(|error| error.kind());
+        assert!(matches!(written, Ok(()) | Err(ErrorKind::StorageFull)), "{written:?}");
     }
 
     /// Makes room again.

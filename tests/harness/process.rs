@@ -149,6 +149,11 @@ impl Process {
         self.child.wait().unwrap()
     }
 
+    /// How it ended, if it has ended.
+    pub fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// The folder of `/proc` in which the system tells of `what` it has: `fd`, `task`.
     pub fn proc(&self, what: &str) -> PathBuf {
         format!("/proc/{}/{what}", self.child.id()).into()

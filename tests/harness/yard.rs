@@ -203,11 +203,15 @@ impl Yard {
 
     /// What a question to the dispatcher's database is answered: the values of a row parted by `|`.
     pub fn ask_database(&self, sql: &str) -> Vec<String> {
+        self.ask_database_by(self.command_of("python3"), sql)
+    }
+
+    /// The same by a Python that was started where the database is.
+    pub fn ask_database_by(&self, mut python: Command, sql: &str) -> Vec<String> {
         let script = "import sqlite3, sys\n\
             for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep='|')";
-        let mut command = self.command_of("python3");
-        command.args(["-c", script, "test_results/.pontus/pontus.db", sql]);
-        let output = command.output().unwrap();
+        python.args(["-c", script, "test_results/.pontus/pontus.db", sql]);
+        let output = python.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
