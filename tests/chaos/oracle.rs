@@ -234,3 +234,121 @@ impl Parts<'_> {
         Some(Parts { runner: field("runner"), attempt: field("attempt"), output, nonce, verdict })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Lot;
+
+    const COMMIT: &str = "c0ffee";
+    const NONCE: &str = "1-2-3";
+
+    /// One commit that was tested, lost, and tested again.
+    fn evidence() -> Evidence {
+        let lot = Lot { outcome: Outcome::Fails, lines: 2, stay_ms: 0 };
+        let execution = |nonce: &str, begun_ms, ended| Execution {
+            commit: COMMIT.to_owned(),
+            nonce: nonce.to_owned(),
+            runner: "r0".to_owned(),
+            begun_ms,
+            ended,
+        };
+        let attempt = |number, fate: &str, started_ms, ended_ms| {
+            let (runner, fate) = ("r0/1".to_owned(), fate.to_owned());
+            Attempt { number, runner, fate, started_ms, ended_ms }
+        };
+        let (word, reason) = ("failed".to_owned(), String::new());
+        let account = Account {
+            state: "done".to_owned(),
+            attempts_given: 2,
+            attempts: vec![attempt(1, "lost", 100, 200), attempt(2, "reported", 200, 300)],
+            verdicts: vec![Verdict { attempt: 2, reported: true, word, reason }],
+        };
+        let result = format!(
+            "commit    {COMMIT}\nrunner    r0/1\nattempt   2\n\n=== tests/truth\nmark {NONCE} 1\nmark {NONCE} 2\n\
+             last {NONCE}\n=== tests/truth: failed in 1s\n\n\
+             verdict: failed: 0 passed, 1 failed, 0 skipped in 1s\n"
+        );
+        Evidence {
+            made: vec![Made { commit: COMMIT.to_owned(), lot }],
+            executions: vec![execution("0-0", 110, None), execution(NONCE, 210, Some((290, 1)))],
+            accounts: [(COMMIT.to_owned(), account)].into(),
+            results: [(COMMIT.to_owned(), result)].into(),
+            acknowledged: [COMMIT.to_owned()].into(),
+            told: [(COMMIT.to_owned(), "failed".to_owned())].into(),
+            attempts_max: 3,
+            unit_timeout_ms: 3000,
+            restarts_ms: vec![150],
+            grace_ms: 40,
+        }
+    }
+
+    /// What is said once something has been changed.
+    fn judged(change: impl FnOnce(&mut Evidence)) -> String {
+        let mut evidence = evidence();
+        change(&mut evidence);
+        judge(&evidence).join("\n")
+    }
+
+    fn account(evidence: &mut Evidence) -> &mut Account {
+        evidence.accounts.get_mut(COMMIT).unwrap()
+    }
+
+    fn in_result(evidence: &mut Evidence, from: &str, to: &str) {
+        let result = evidence.results.get_mut(COMMIT).unwrap();
+        assert!(result.contains(from), "{result}");
+        *result = result.replace(from, to);
+    }
+
+    #[test]
+    fn the_truth_is_not_objected_to() {
+        assert_eq!(judged(|_| {}), "");
+    }
+
+    #[test]
+    fn each_lie_is_found() {
+        type Lie = (&'static str, fn(&mut Evidence));
+        let lies: [Lie; 17] = [
+            ("never: it is not known", |said| said.accounts.clear()),
+            ("lost: c0ffee", |said| said.accounts.clear()),
+            ("never: it has no result", |said| said.results.clear()),
+            ("never or twice", |said| account(said).verdicts.clear()),
+            ("invented: c0ffee", |said| said.made.clear()),
+            ("invented: nobody has run", |said| said.executions.truncate(1)),
+            ("twice: 2 executions", |said| account(said).attempts_given = 1),
+            ("twice: several reports", |said| account(said).attempts[0].fate = "reported".into()),
+            ("changed: it was told", |said| {
+                said.told.insert(COMMIT.into(), "passed".into());
+            }),
+            ("changed: ", |said| account(said).verdicts[0].word = "passed".into()),
+            ("wrong: the result of attempt", |said| in_result(said, "attempt   2", "attempt   1")),
+            ("wrong: Execution", |said| said.executions[1].begun_ms = 190),
+            ("wrong: \"failed", |said| said.executions[1].ended = Some((290, 0))),
+            ("torn: 2 of 3 lines", |said| in_result(said, "mark 1-2-3 2\n", "")),
+            ("torn: no test speaks", |said| in_result(said, "mark", "mork")),
+            ("torn: ", |said| in_result(said, " skipped in 1s\n", " skipped in 1s")),
+            ("hasty: ", |said| said.restarts_ms.push(180)),
+        ];
+        for (word, lie) in lies {
+            let found = judged(lie);
+            assert!(found.contains(word), "{word}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_given_up_for_lost_runners_alone() {
+        let give_up = |evidence: &mut Evidence, lost: usize| {
+            evidence.attempts_max = 2;
+            evidence.told.clear();
+            let account = account(evidence);
+            account.attempts.iter_mut().take(lost).for_each(|attempt| attempt.fate = "lost".into());
+            let verdict = &mut account.verdicts[0];
+            verdict.reported = false;
+            verdict.word = "error".to_owned();
+            verdict.reason = "runners lost: 2 attempts, none was reported".to_owned();
+            in_result(evidence, "verdict: failed: ", "verdict: error: ");
+        };
+        assert_eq!(judged(|evidence| give_up(evidence, 2)), "");
+        assert!(judged(|evidence| give_up(evidence, 1)).contains("invented: "));
+    }
+}

@@ -75,7 +75,7 @@ impl Setting {
             acts,
             commits,
             disk_bytes: Some(disk),
-            stay_ms_max: 400,
+            stay_ms_max: 900,
         }
     }
 
@@ -166,7 +166,7 @@ impl Stage {
         let time = bound(all - self.gallery.count(), self.cast.slots());
         while !self.gallery.wait_for(all, Duration::from_millis(100)) && healed.elapsed() < time {
             self.cast.tend().map_err(|wrong| vec![wrong])?;
-            if !self.gallery.wrong().is_empty() {
+            if !self.gallery.wrong().is_empty() || !self.user.heard().wrong.is_empty() {
                 return Err(self.judge());
             }
         }

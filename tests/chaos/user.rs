@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fastrand::Rng;
-use pontus_proto::{Caller, Client, Reply, Request, Role, State, Token};
+use pontus_proto::limits::STATUS_COMMITS_MAX;
+use pontus_proto::{Caller, Client, CommitLine, Reply, Request, Role, State, Token};
 use pontus_tests::submission_of;
 
 /// How long an answer may take. A user is less patient than our programs.
@@ -44,7 +45,9 @@ impl User {
     pub fn new(seed: u64, address: String, token: Token) -> User {
         let (stop, stopped) = channel();
         let (commits, heard) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<_>>::default());
-        let mut life = Life { address, token, commits: commits.clone(), heard: heard.clone() };
+        let undone = BTreeSet::new();
+        let mut life =
+            Life { address, token, commits: commits.clone(), heard: heard.clone(), undone };
         let thread = thread::spawn(move || {
             let mut rng = Rng::with_seed(seed);
             let mut pause = || Duration::from_millis(rng.u64(0..PAUSE_MS_MAX));
@@ -79,6 +82,8 @@ struct Life {
     token: Token,
     commits: Arc<Mutex<Vec<String>>>,
     heard: Arc<Mutex<Heard>>,
+    /// Commits without a verdict that were told when nothing was queued or running, the last time.
+    undone: BTreeSet<String>,
 }
 
 impl Life {
@@ -88,7 +93,11 @@ impl Life {
         let back = if rng.bool() { commits.len().min(6) } else { commits.len() };
         let Some(commit) = rng.choice(&commits[commits.len() - back..]).cloned() else { return };
         drop(commits);
-        let answered = if rng.bool() { self.submit(&commit) } else { self.show(&commit) };
+        let answered = match rng.u8(..5) {
+            0..2 => self.submit(&commit),
+            2..4 => self.show(&commit),
+            _ => self.status(),
+        };
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.questions.0 += 1;
         heard.questions.1 += u64::from(answered.is_some());
@@ -104,9 +113,12 @@ impl Life {
     fn submit(&self, commit: &str) -> Option<()> {
         let submission = submission_of(commit.parse().unwrap(), "test_repo");
         let reply = self.ask(&Request::Submit(submission))?;
-        if let Reply::Accepted { commit, .. } = reply {
+        if let Reply::Accepted { commit, new } = reply {
             let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.acknowledged.insert(commit.to_string());
+            let is_first = heard.acknowledged.insert(commit.to_string());
+            if new && !is_first {
+                heard.wrong.push(format!("forgotten: {commit} was accepted, and is called new"));
+            }
         }
         Some(())
     }
@@ -128,6 +140,28 @@ impl Life {
             }
             _ => {}
         }
+        Some(())
+    }
+
+    /// Where nothing is queued or running, everything is done. The commits are told a moment before the counts, so what has just
+    /// been decided is asked after again.
+    fn status(&mut self) -> Option<()> {
+        let Reply::Status(status) =
+            self.ask(&Request::Status { commits: STATUS_COMMITS_MAX as u32 })?
+        else {
+            return Some(());
+        };
+        let is_undone = |line: &CommitLine| line.state != State::Done;
+        let undone =
+            status.commits.into_iter().filter(is_undone).map(|line| line.commit.to_string());
+        let is_quiet = (status.queued, status.running) == (0, 0);
+        let undone: BTreeSet<_> = undone.filter(|_| is_quiet).collect();
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = self.undone.intersection(&undone);
+        heard
+            .wrong
+            .extend(forgotten.map(|id| format!("forgotten: {id} has no verdict and no turn")));
+        self.undone = undone;
         Some(())
     }
 }
