@@ -187,15 +187,16 @@ impl Cast {
         Process::start("observer", &mut command)
     }
 
+    /// A runner is called after its clone: what it finds finished there it delivers as whoever had it before.
     fn runner(&self, number: usize) -> Process {
-        let name = format!("r{number}");
+        let name = format!("clone{}", number % CLONES);
         let mut command = self.marked(self.yard.command("runner"));
         command.env(RUNNER, &name).env(LEDGER, self.ledger());
         command.args(["--dispatcher-server", &self.address(number + 1), "--name", &name]);
         command.args(["--slots", &slots_of(number).to_string()]);
         command.args(["--project", "test_repo"]).args(self.setting.runner_args());
         command.arg(&self.clones()[number % CLONES]);
-        Process::start(&name, &mut command)
+        Process::start(&format!("runner {number}"), &mut command)
     }
 
     fn address(&self, line: usize) -> String {

@@ -47,7 +47,7 @@ pub struct Execution {
     pub commit: String,
     /// Drawn by the test: no other execution has it.
     pub nonce: String,
-    /// The name of the process that started it.
+    /// What the process that started it is called.
     pub runner: String,
     /// When, in milliseconds since 1970.
     pub begun_ms: u64,
@@ -58,7 +58,7 @@ pub struct Execution {
 /// The environment variable that says where the ledger is.
 pub const LEDGER: &str = "CHAOS_LEDGER";
 
-/// The environment variable that says which process starts the tests.
+/// The environment variable that says what the process is called that starts the tests.
 pub const RUNNER: &str = "CHAOS_RUNNER";
 
 /// The test of each commit. A line of the ledger is one write to the end of a file, so none is torn by another.

@@ -312,3 +312,83 @@ impl Pair {
         piece.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Long enough for what should arrive, and short enough to wait for what should not.
+    const LOOK: Duration = Duration::from_millis(300);
+
+    /// A link, and the two ends of a connection through it.
+    fn joined() -> (Link, TcpStream, TcpStream) {
+        let dispatcher = TcpListener::bind("127.0.0.1:0").unwrap();
+        let link = Link::new(&dispatcher.local_addr().unwrap().to_string());
+        let dialled = TcpStream::connect(link.address()).unwrap();
+        let (accepted, _) = dispatcher.accept().unwrap();
+        // Once something has come through, the link knows the connection.
+        dialled.set_read_timeout(Some(100 * DIAL)).unwrap();
+        accepted.set_read_timeout(Some(LOOK)).unwrap();
+        assert_eq!(said(&accepted, &dialled), Ok(*b"hello"));
+        (link, dialled, accepted)
+    }
+
+    /// What arrives of a word within the time.
+    fn said(mut from: &TcpStream, mut to: &TcpStream) -> Result<[u8; 5], ErrorKind> {
+        from.write_all(b"hello").unwrap();
+        let mut heard = [0; 5];
+        to.read_exact(&mut heard).map(|()| heard).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn all_that_is_sent_arrives_in_fair_weather_and_in_pieces() {
+        let (link, dialled, accepted) = joined();
+        accepted.set_read_timeout(Some(100 * DIAL)).unwrap();
+        for weather in
+            [Weather::Clear, Weather::Sliced(1), Weather::Slow(Duration::from_millis(20))]
+        {
+            link.set(weather, 100 * DIAL);
+            assert_eq!(said(&dialled, &accepted), Ok(*b"hello"), "{weather:?}");
+            assert_eq!(said(&accepted, &dialled), Ok(*b"hello"), "{weather:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_frozen_arrives_later() {
+        let (link, dialled, mut accepted) = joined();
+        link.set(Weather::Frozen, 100 * DIAL);
+        assert_eq!(said(&dialled, &accepted), Err(ErrorKind::WouldBlock));
+        link.heal();
+        accepted.set_read_timeout(Some(100 * DIAL)).unwrap();
+        let mut heard = [0; 5];
+        accepted.read_exact(&mut heard).unwrap();
+        assert_eq!(heard, *b"hello");
+    }
+
+    #[test]
+    fn a_hole_is_in_one_direction_and_for_good() {
+        let (link, dialled, accepted) = joined();
+        link.set(Weather::Hole(Way::There), 100 * DIAL);
+        assert_eq!(said(&dialled, &accepted), Err(ErrorKind::WouldBlock));
+        assert_eq!(said(&accepted, &dialled), Ok(*b"hello"));
+        // Nobody finds a gap in what he hears: the connection ends.
+        link.heal();
+        accepted.set_read_timeout(Some(100 * DIAL)).unwrap();
+        assert_eq!((&accepted).read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn an_end_is_heard_of_as_it_was_meant() {
+        let (link, _dialled, accepted) = joined();
+        accepted.set_read_timeout(Some(100 * DIAL)).unwrap();
+        link.end(Break::Cut);
+        assert_eq!((&accepted).read(&mut [0]).unwrap(), 0);
+        let (link, dialled, accepted) = joined();
+        link.end(Break::Reset);
+        for end in [dialled, accepted] {
+            end.set_read_timeout(Some(100 * DIAL)).unwrap();
+            let reset = (&end).read(&mut [0]).map_err(|error| error.kind());
+            assert_eq!(reset, Err(ErrorKind::ConnectionReset));
+        }
+    }
+}
