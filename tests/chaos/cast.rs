@@ -104,7 +104,9 @@ impl Cast {
         }
         if self.is_owed {
             let command = self.dispatcher_command();
-            let process = self.yard.try_dispatcher_by(command, &self.setting.dispatcher_args());
+            let args = self.setting.dispatcher_args();
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            let process = self.yard.try_dispatcher_by(command, &args);
             self.is_owed = !process.says_before_its_end("listening on ");
             self.dispatcher = Some(process);
         }

@@ -9,7 +9,6 @@ mod oracle;
 mod plan;
 mod planted;
 mod proxy;
-mod recovery;
 mod remains;
 mod stage;
 mod upstream;

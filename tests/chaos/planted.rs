@@ -1,10 +1,9 @@
 //! The rig, attacked: bugs are planted in the dispatcher, and each has to be found.
 
-use pontus_tests::planted_dispatcher;
+use pontus_tests::{number_in, planted_dispatcher};
 
 use crate::plan::{Fault, Taste};
 use crate::stage::{Setting, play};
-use crate::whole::number_in;
 
 /// Rounds in which a bug has to be found. Most are found in the first.
 const ROUNDS: usize = 12;

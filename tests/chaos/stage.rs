@@ -40,13 +40,13 @@ pub struct Setting {
 }
 
 /// Silence after which a runner has lost its commit.
-pub const LEASE: Duration = Duration::from_millis(1500);
+const LEASE: Duration = Duration::from_millis(1500);
 
 /// The same, once its connection has ended.
-pub const GRACE: Duration = Duration::from_millis(400);
+const GRACE: Duration = Duration::from_millis(400);
 
 /// Lost runners that give a commit up.
-const ATTEMPTS_MAX: usize = 6;
+const ATTEMPTS_MAX: usize = 3;
 
 /// How long a test may take.
 const UNIT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -58,7 +58,9 @@ const AROUND: Duration = Duration::from_secs(6);
 /// observer that was refused as long as it was refused for.
 const BACK: Duration = Duration::from_secs(5);
 
-/// How many commits with how many faults. A healthy run decides them all long before.
+/// When everything has to be decided after the faults have stopped. Everybody has to find the dispatcher again; whoever died with a
+/// commit keeps it for a lease; then each slot tests its share, and each test may take as long as it may. A healthy run is done
+/// long before.
 fn bound(undecided: usize, slots: usize) -> Duration {
     let rounds = u32::try_from(undecided.div_ceil(slots)).unwrap();
     BACK + LEASE + rounds.max(1) * (UNIT_TIMEOUT + AROUND)
@@ -80,13 +82,18 @@ impl Setting {
     }
 
     /// What the dispatcher is started with.
-    pub fn dispatcher_args(&self) -> [&'static str; 6] {
-        ["--lease", "1500ms", "--reconnect-grace", "400ms", "--max-attempts", "6"]
+    pub fn dispatcher_args(&self) -> [String; 3] {
+        let shown = |time: Duration| format!("{}ms", time.as_millis());
+        [
+            format!("--lease={}", shown(LEASE)),
+            format!("--reconnect-grace={}", shown(GRACE)),
+            format!("--max-attempts={ATTEMPTS_MAX}"),
+        ]
     }
 
     /// What each runner is started with.
-    pub fn runner_args(&self) -> [&'static str; 2] {
-        ["--unit-timeout", "3s"]
+    pub fn runner_args(&self) -> [String; 1] {
+        [format!("--unit-timeout={}ms", UNIT_TIMEOUT.as_millis())]
     }
 }
 
@@ -187,7 +194,7 @@ impl Stage {
     }
 
     fn perform(&mut self, deed: Deed) {
-        if let Some(name) = deed.name() {
+        if let Some(name) = deed.name().filter(|_| deed != Deed::Fill || self.cast.disk.is_some()) {
             *self.figures.faults.entry(name).or_default() += 1;
         }
         match deed {

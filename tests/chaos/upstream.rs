@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use fastrand::Rng;
-use pontus_tests::{Process, Yard};
+use pontus_tests::{Process, Yard, number_in};
 
 /// How much is done to upstream in one run.
 const OPERATIONS: usize = 300;
@@ -254,8 +254,7 @@ fn run_git(dir: &Path, args: &[&str]) -> Option<String> {
 }
 
 fn play(arguments: &'static [&'static str]) {
-    let seed = std::env::var("PONTUS_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    let seed = number_in("PONTUS_SEED").unwrap_or_else(|| fastrand::u64(..));
     eprintln!("PONTUS_SEED={seed}");
     let mut world = World::new(seed, arguments);
     // Nobody is on a branch, so that each may be deleted.

@@ -3,15 +3,12 @@
 //! A failure is played again with the seed that it names, in the environment variable `PONTUS_SEED`. What the processes make of it
 //! in which moment is theirs, so it may take more than one try.
 
+use pontus_tests::number_in;
+
 use crate::stage::{Setting, play};
 
 /// Commits of an act.
 const ACT: usize = 40;
-
-/// A number from the environment.
-pub fn number_in(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok())
-}
 
 #[test]
 fn each_commit_gets_its_verdict_whatever_happens() {

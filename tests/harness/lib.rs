@@ -22,3 +22,8 @@ pub use yard::{Yard, last_line};
 
 /// How long anything may take that a test waits for. The machines are shared and small; a healthy run is far below it.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A number that the user has set in the environment: a seed, or how much is to be done.
+pub fn number_in(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
+}

@@ -1,14 +1,14 @@
 //! How soon everybody is back at work after a death or a silence, measured: three rounds each, or `CHAOS_ROUNDS` of them.
 //!
-//! What the contract says is held against the middle round: a single one may meet a machine that is busy with something else.
+//! It is a program of its own so that no other test is at work meanwhile. What the contract says is held against the middle round: a single one may meet a machine that is busy with something else.
+
+#![allow(clippy::unwrap_used)]
 
 use std::time::{Duration, Instant};
 
 use pontus_proto::{Reply, Request};
-use pontus_tests::{Checkpoint, PATIENCE, Process, Speaker, Visitor, Yard};
+use pontus_tests::{Checkpoint, PATIENCE, Process, Speaker, Visitor, Yard, number_in};
 use rustix::process::Signal;
-
-use crate::whole::number_in;
 
 /// Guarantee 4: from the end of a runner's connection until its commit is handed out again. Git and a shell are within it.
 const AFTER_DEATH_MAX: Duration = Duration::from_secs(3);
