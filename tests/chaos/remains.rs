@@ -78,17 +78,23 @@ fn leaks(cast: &Cast, idle: &Idle) -> Vec<String> {
 
 /// Processes of ours that are none of the cast.
 fn orphans(cast: &Cast) -> Vec<String> {
-    let ours = format!("{MARK}={}", cast.mark);
-    let cast: BTreeSet<_> = cast.present().iter().map(|(_, process)| process.id()).collect();
+    let present: BTreeSet<_> = cast.present().iter().map(|(_, process)| process.id()).collect();
+    let line = |id| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    let strangers = marked(&cast.mark).into_iter().filter(|id| !present.contains(id));
+    strangers.map(|id| format!("orphan: {id} {:?}", line(id))).collect()
+}
+
+/// The processes that were started with a mark, by whomever.
+fn marked(mark: &str) -> Vec<u32> {
+    let ours = format!("{MARK}={mark}");
     let entries = fs::read_dir("/proc").unwrap().flatten();
-    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let strangers = ids.filter(|id| !cast.contains(id)).filter(|id| {
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_ours = |id: &u32| {
         // Others' are not for us to read, and some have just ended.
         let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == ours.as_bytes())
-    });
-    let line = |id| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
-    strangers.map(|id| format!("orphan: {id} {:?}", line(id))).collect()
+    };
+    ids.filter(is_ours).collect()
 }
 
 /// Files that should have been removed.
@@ -145,4 +151,34 @@ fn fsck(clone: &Path) -> Option<String> {
 /// Somebody else's turn: what is waited for here tells nobody that it has come.
 pub fn pause(length: Duration) {
     std::thread::park_timeout(length);
+}
+
+#[test]
+fn a_process_too_many_is_noticed_and_so_is_what_it_has_open() {
+    let mark = format!("remains-{}", std::process::id());
+    assert!(marked(&mark).is_empty());
+    let mut command = Command::new("sh");
+    command.args(["-c", "echo started; kill -STOP $$"]).env(MARK, &mark);
+    let process = Process::start("sh", &mut command);
+    process.wait_for("started");
+    assert_eq!(marked(&mark), [process.id()]);
+    let needs = |descriptors, threads| Idle(vec![(Actor::Observer, descriptors, threads)]);
+    let (descriptors, threads) = (process.descriptors(), process.threads());
+    let exceeded = |idle: Idle| idle.exceeded_by(Actor::Observer, &process).is_some();
+    assert!(!exceeded(needs(descriptors, threads)));
+    assert!(exceeded(needs(descriptors - 1, threads)) && exceeded(needs(descriptors, threads - 1)));
+}
+
+#[test]
+fn a_file_too_many_is_noticed() {
+    let yard = pontus_tests::Yard::new();
+    assert!(locks(yard.path()).is_empty() && fsck(&yard.master()).is_none());
+    fs::write(yard.master().join(".git/index.lock"), "").unwrap();
+    assert_eq!(locks(&yard.master()).len(), 1);
+    assert_eq!(others(&yard.master(), |name| name == ".git").len(), 0);
+    assert_eq!(others(&yard.master(), |_| false).len(), 1);
+    let object = pontus_tests::git(&yard.master(), &["rev-parse", "HEAD"]);
+    let path = yard.master().join(".git/objects").join(&object[..2]).join(&object[2..]);
+    fs::remove_file(path).unwrap();
+    assert!(fsck(&yard.master()).is_some());
 }
