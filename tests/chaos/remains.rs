@@ -105,7 +105,7 @@ fn marked(mark: &str) -> Vec<u32> {
 fn strays(cast: &Cast) -> Vec<String> {
     let is_result = |name: &str| name.len() == 40 || name == ".pontus";
     let is_ours = |name: &str| {
-        ["lock", "output", "pontus.db", "pontus.db-wal", "pontus.db-shm"].contains(&name)
+        ["boot", "lock", "output", "pontus.db", "pontus.db-wal", "pontus.db-shm"].contains(&name)
     };
     let mut strays = others(&cast.results("."), is_result);
     strays.extend(others(&cast.results(".pontus"), is_ours));
