@@ -10,7 +10,7 @@ use pontus_tests::{Failing, Process, Yard};
 
 use crate::oracle::{Judgement, judge, judge_end};
 use crate::record::{Recording, options, record};
-use crate::story::{Exchange, Pause, Teller};
+use crate::story::{Exchange, Interlude, Pause, Teller};
 use crate::trace::Call;
 use crate::two_at_a_time;
 
@@ -36,7 +36,8 @@ fn moments(recording: &Recording) -> Vec<Moment> {
             let number = seen.entry((call.thread, &call.name, path.clone())).or_default();
             *number += 1;
             let moment = Moment { process, call: call.name.clone(), path, number: *number };
-            if changes_something(call) && !moments.contains(&moment) {
+            let matters = recording.lines().contains(&call.begun) && changes_something(call);
+            if matters && !moments.contains(&moment) {
                 moments.push(moment);
             }
         }
@@ -155,12 +156,13 @@ fn killed(dispatcher: &mut Process) -> Judgement {
 fn kill_at(
     moment: &Moment,
     command: &dyn Fn(&Yard) -> Command,
-    reference: &[Exchange],
+    recording: &Recording,
 ) -> Result<bool, String> {
     let yard = Yard::bare();
-    let mut telling = Telling { yard: &yard, command, teller: Teller::new(&yard), process: 0 };
+    let teller = Teller::new(&yard, recording.interlude);
+    let mut telling = Telling { yard: &yard, command, teller, process: 0 };
     let was_killed = telling.until_killed(moment)?.is_some();
-    telling.go_on(reference)?;
+    telling.go_on(&recording.heard)?;
     Ok(was_killed)
 }
 
@@ -177,14 +179,14 @@ struct Toll {
 
 /// Kills the dispatcher that `command` makes at every moment of its own, one after the other until something is wrong. None
 /// where nothing can be traced here.
-fn kill_all(command: &(dyn Fn(&Yard) -> Command + Sync)) -> Option<Toll> {
+fn kill_all(interlude: Interlude, command: &(dyn Fn(&Yard) -> Command + Sync)) -> Option<Toll> {
     let yard = Yard::bare();
-    let recording = record(&yard, || command(&yard))?;
+    let recording = record(&yard, interlude, || command(&yard))?;
     let mut moments = moments(&recording);
     // Neighbours are much alike: so what is wrong shows soon.
     Rng::with_seed(0).shuffle(&mut moments);
     let mut toll = Toll { moments: moments.len(), ..Toll::default() };
-    for outcome in two_at_a_time(&moments, |moment| kill_at(moment, command, &recording.heard)) {
+    for outcome in two_at_a_time(&moments, |moment| kill_at(moment, command, &recording)) {
         match outcome {
             (_, Ok(was_killed)) => toll.killed += usize::from(was_killed),
             (moment, Err(why)) => toll.wrong.push(format!("{moment:?}: {why}")),
@@ -193,19 +195,30 @@ fn kill_all(command: &(dyn Fn(&Yard) -> Command + Sync)) -> Option<Toll> {
     Some(toll)
 }
 
-#[test]
-fn killed_at_each_write_it_has_what_it_acknowledged() {
-    let Some(toll) = kill_all(&|yard| yard.command("dispatcher")) else { return };
-    eprintln!("killed at {} of {} moments", toll.killed, toll.moments);
+/// Has it killed at `least` moments, and nothing be wrong.
+fn hold(interlude: Interlude, least: usize) {
+    let Some(toll) = kill_all(interlude, &|yard| yard.command("dispatcher")) else { return };
+    eprintln!("{interlude:?}: killed at {} of {} moments", toll.killed, toll.moments);
     assert_eq!(toll.wrong, Vec::<String>::new());
     // Its threads may take turns in another way than they did when it was watched.
-    assert!(toll.moments > 150 && toll.killed * 10 > toll.moments * 9, "{toll:?}");
+    assert!(toll.moments > least && toll.killed * 10 > toll.moments * 9, "{toll:?}");
+}
+
+#[test]
+fn killed_at_each_write_it_has_what_it_acknowledged() {
+    hold(Interlude::Restart, 150);
+}
+
+#[test]
+fn killed_while_it_makes_its_database_anew_it_has_what_it_acknowledged() {
+    hold(Interlude::Meddling, 20);
 }
 
 #[test]
 fn kills_find_what_is_planted() {
     for bug in ["acknowledge-first", "in-place-results", "forget-running"] {
-        let Some(toll) = kill_all(&|yard| yard.planted(bug)) else { return };
+        let toll = kill_all(Interlude::Restart, &|yard| yard.planted(bug));
+        let Some(toll) = toll else { return };
         eprintln!("{bug}: found by {} kills: {:.200}", toll.killed + 1, toll.wrong.concat());
         assert!(!toll.wrong.is_empty(), "{bug}: not by {} kills", toll.killed);
     }

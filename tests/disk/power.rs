@@ -17,7 +17,7 @@ use pontus_tests::{Process, Yard};
 use crate::image::{Image, Luck};
 use crate::oracle::{Judgement, judge, judge_end, judge_results};
 use crate::record::{Recording, options, record};
-use crate::story::{Pause, Teller};
+use crate::story::{Interlude, Pause, Teller};
 use crate::two_at_a_time;
 use crate::writes::Writes;
 
@@ -27,23 +27,24 @@ const IMAGES: u64 = 400;
 /// On one of so many the story is told to its end, which takes ten times as long as to look.
 const END_OF: u64 = 4;
 
-/// Which images to look at.
-fn images() -> Range<u64> {
+/// Which images to look at: so many, unless somebody asks for others.
+fn images(by_itself: u64) -> Range<u64> {
     let number = |name| Some(env::var(name).ok()?.parse::<u64>().unwrap());
     match number("PONTUS_IMAGE") {
         Some(image) => image..image + 1,
-        None => 0..number("PONTUS_IMAGES").unwrap_or(IMAGES),
+        None => 0..number("PONTUS_IMAGES").unwrap_or(by_itself),
     }
 }
 
 /// Has the power fail on what `command` makes, until something is wrong: that is returned, or how many images were sound. None
 /// where nothing can be traced here.
 fn fail_power(
+    interlude: Interlude,
     command: impl Fn(&Yard) -> Command,
     images: Range<u64>,
 ) -> Option<Result<usize, String>> {
     let yard = Yard::bare();
-    let recording = record(&yard, || command(&yard))?;
+    let recording = record(&yard, interlude, || command(&yard))?;
     let writes = Writes::of(&recording);
     let images: Vec<_> = images.collect();
     let outcomes = two_at_a_time(&images, |image| look_at(*image, &recording, &writes));
@@ -56,7 +57,8 @@ fn fail_power(
 /// Puts an image together, starts on it, and has the story told to its end.
 fn look_at(image: u64, recording: &Recording, writes: &Writes) -> Judgement {
     let mut rng = Rng::with_seed(image);
-    let moments = writes.moments();
+    let lines = recording.lines();
+    let moments: Vec<_> = writes.moments().into_iter().filter(|at| lines.contains(at)).collect();
     let at = moments[rng.usize(0..moments.len())];
     let luck = Luck::draw(&mut rng);
     let yard = Yard::bare();
@@ -80,7 +82,7 @@ fn start_on(yard: &Yard, recording: &Recording, said: usize, to_the_end: bool) -
     if !to_the_end {
         return Ok(());
     }
-    let mut teller = Teller::after(yard, heard);
+    let mut teller = Teller::after(yard, recording.interlude, heard);
     loop {
         match teller.tell() {
             Pause::Over => return judge_end(yard),
@@ -102,19 +104,30 @@ fn start(yard: &Yard) -> Result<Process, String> {
     Ok(dispatcher)
 }
 
-#[test]
-fn after_a_power_failure_it_has_what_it_acknowledged() {
-    match fail_power(|yard| yard.command("dispatcher"), images()) {
-        Some(Ok(count)) => eprintln!("{count} images are sound"),
+/// Has nothing be wrong.
+fn hold(interlude: Interlude, images: Range<u64>) {
+    match fail_power(interlude, |yard| yard.command("dispatcher"), images) {
+        Some(Ok(count)) => eprintln!("{interlude:?}: {count} images are sound"),
         Some(Err(why)) => panic!("{why}"),
         None => {}
     }
 }
 
 #[test]
+fn after_a_power_failure_it_has_what_it_acknowledged() {
+    hold(Interlude::Restart, images(IMAGES));
+}
+
+#[test]
+fn after_a_power_failure_while_it_makes_its_database_anew_too() {
+    hold(Interlude::Meddling, images(IMAGES / 4));
+}
+
+#[test]
 fn power_failures_find_what_is_planted() {
     for bug in ["acknowledge-first", "in-place-results"] {
-        let Some(outcome) = fail_power(|yard| yard.planted(bug), 0..IMAGES) else { return };
+        let outcome = fail_power(Interlude::Restart, |yard| yard.planted(bug), 0..IMAGES);
+        let Some(outcome) = outcome else { return };
         let why = outcome.expect_err(bug);
         eprintln!("{bug}: found: {why:.200}");
     }

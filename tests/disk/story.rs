@@ -2,9 +2,11 @@
 //! known at each moment what was answered. Both go on where they were when the dispatcher has been away.
 
 use std::collections::VecDeque;
+use std::fs;
 
 use pontus_proto::{
-    Attempt, Bytes, Caller, Client, ClientError, CommitId, ReadError, Reply, Request, Role, Verdict,
+    Attempt, Bytes, Caller, Client, ClientError, Code, CommitId, ReadError, Reply, Request, Role,
+    Verdict,
 };
 use pontus_tests::{Yard, made_up, passed, submission};
 
@@ -28,10 +30,19 @@ enum Step {
     GiveBack,
     Cancel(u32),
     Retry(u32),
-    Restart,
+    Interlude,
 }
 
-/// The whole story: each way that a commit can go, and a restart in the midst of it.
+/// What happens to the dispatcher in the midst of the story.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interlude {
+    /// It is restarted in order.
+    Restart,
+    /// Somebody removes a file that lies beside its database, and it has to make all of it anew.
+    Meddling,
+}
+
+/// The whole story: each way that a commit can go, and an interlude.
 const STEPS: [Step; 19] = [
     Step::Submit(1),
     Step::Submit(2),
@@ -44,7 +55,7 @@ const STEPS: [Step; 19] = [
     Step::Print(50),
     Step::GiveBack,
     Step::Cancel(3),
-    Step::Restart,
+    Step::Interlude,
     Step::Take(2),
     Step::Print(300),
     Step::Report(Verdict::Failed),
@@ -84,6 +95,7 @@ struct Held {
 #[derive(Debug)]
 pub struct Teller<'a> {
     yard: &'a Yard,
+    interlude: Interlude,
     step: usize,
     /// Whether the current step was begun before the dispatcher was away.
     is_begun: bool,
@@ -101,9 +113,10 @@ pub struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     /// From the beginning.
-    pub fn new(yard: &'a Yard) -> Teller<'a> {
+    pub fn new(yard: &'a Yard, interlude: Interlude) -> Teller<'a> {
         Teller {
             yard,
+            interlude,
             step: 0,
             is_begun: false,
             held: None,
@@ -117,9 +130,9 @@ impl<'a> Teller<'a> {
     }
 
     /// From where it is after these exchanges, when the power has failed.
-    pub fn after(yard: &'a Yard, heard: &[Exchange]) -> Teller<'a> {
+    pub fn after(yard: &'a Yard, interlude: Interlude, heard: &[Exchange]) -> Teller<'a> {
         let replies = heard.iter().map(|(_, reply)| reply.clone()).collect();
-        let mut teller = Teller { rehearsal: Some(replies), ..Teller::new(yard) };
+        let mut teller = Teller { rehearsal: Some(replies), ..Teller::new(yard, interlude) };
         while teller.tell() == Pause::Restart {
             teller.hang_up();
         }
@@ -130,7 +143,7 @@ impl<'a> Teller<'a> {
     /// Tells it until it stops.
     pub fn tell(&mut self) -> Pause {
         while let Some(step) = STEPS.get(self.step) {
-            if *step == Step::Restart {
+            if (*step, self.interlude) == (Step::Interlude, Interlude::Restart) {
                 self.step += 1;
                 return Pause::Restart;
             }
@@ -163,8 +176,17 @@ impl<'a> Teller<'a> {
             Step::GiveBack => self.give_back(),
             Step::Cancel(number) => self.change(Request::Cancel { commit: made_up(number) }),
             Step::Retry(number) => self.change(Request::Retry { commit: made_up(number) }),
-            Step::Restart => Ok(()),
+            Step::Interlude => self.meddle(),
         }
+    }
+
+    /// Removes the index of the write-ahead log: nothing is lost with it, and SQLite does not notice.
+    fn meddle(&mut self) -> Result<(), Pause> {
+        if self.rehearsal.is_none() {
+            fs::remove_file(self.yard.path().join("test_results/.pontus/pontus.db-shm")).ok();
+        }
+        self.hang_up();
+        Ok(())
     }
 
     /// Has something done by the user's word. Where it was done before, and only not heard, it is refused.
@@ -291,6 +313,11 @@ impl<'a> Teller<'a> {
         }
         match line.as_mut()?.ask(request) {
             Ok(reply) => Some(reply),
+            // It starts over, and has done nothing.
+            Err(ClientError::Refused { code: Code::StorageFull, .. }) => {
+                *line = None;
+                self.ask_dispatcher(role, request)
+            }
             Err(ClientError::Refused { code, message }) => Some(Reply::Error { code, message }),
             Err(_) => None,
         }

@@ -51,6 +51,15 @@ impl Call {
         }
     }
 
+    /// All paths among the arguments, and all that could be one.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.arguments.iter().filter_map(|argument| match argument {
+            Argument::Open(path) => Some(path.as_path()),
+            Argument::Bytes(bytes) => Some(Path::new(OsStr::from_bytes(bytes))),
+            Argument::Word(_) => None,
+        })
+    }
+
     /// The word at this place.
     pub fn word(&self, at: usize) -> &str {
         match self.arguments.get(at) {
