@@ -120,7 +120,7 @@ fn after_a_power_failure_it_has_what_it_acknowledged() {
 
 #[test]
 fn after_a_power_failure_while_it_makes_its_database_anew_too() {
-    hold(Interlude::Meddling, images(IMAGES / 4));
+    hold(Interlude::Meddling, images(IMAGES));
 }
 
 #[test]

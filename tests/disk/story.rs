@@ -30,6 +30,8 @@ enum Step {
     GiveBack,
     Cancel(u32),
     Retry(u32),
+    /// Before somebody meddles, so that what is in the write-ahead log by then is not all that there is.
+    Restart,
     Interlude,
 }
 
@@ -43,10 +45,11 @@ pub enum Interlude {
 }
 
 /// The whole story: each way that a commit can go, and an interlude.
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 20] = [
     Step::Submit(1),
     Step::Submit(2),
     Step::Submit(3),
+    Step::Restart,
     Step::Take(1),
     Step::Print(200),
     Step::Print(100),
@@ -143,7 +146,11 @@ impl<'a> Teller<'a> {
     /// Tells it until it stops.
     pub fn tell(&mut self) -> Pause {
         while let Some(step) = STEPS.get(self.step) {
-            if (*step, self.interlude) == (Step::Interlude, Interlude::Restart) {
+            let restarts = match self.interlude {
+                Interlude::Restart => Step::Interlude,
+                Interlude::Meddling => Step::Restart,
+            };
+            if *step == restarts {
                 self.step += 1;
                 return Pause::Restart;
             }
@@ -176,6 +183,7 @@ impl<'a> Teller<'a> {
             Step::GiveBack => self.give_back(),
             Step::Cancel(number) => self.change(Request::Cancel { commit: made_up(number) }),
             Step::Retry(number) => self.change(Request::Retry { commit: made_up(number) }),
+            Step::Restart => Ok(()),
             Step::Interlude => self.meddle(),
         }
     }

@@ -93,8 +93,11 @@ impl Store {
                 _ => Err(error),
             })?;
         }
+        let folder = self.path.parent().unwrap_or(&self.path);
+        // Nor may it be there beside the new one after a power failure.
+        sync_folder(folder)?;
         fs::rename(&new, &self.path)?;
-        sync_folder(self.path.parent().unwrap_or(&self.path))?;
+        sync_folder(folder)?;
         Store::open(&self.path).context(DiskFailed)
     }
 
