@@ -58,6 +58,9 @@ const AROUND: Duration = Duration::from_secs(6);
 /// observer that was refused as long as it was refused for.
 const BACK: Duration = Duration::from_secs(5);
 
+/// How often it is judged what has been decided, while the rest is waited for.
+const JUDGEMENT: Duration = Duration::from_secs(3);
+
 /// When everything has to be decided after the faults have stopped. Everybody has to find the dispatcher again; whoever died with a
 /// commit keeps it for a lease; then each slot tests its share, and each test may take as long as it may. A healthy run is done
 /// long before.
@@ -130,14 +133,12 @@ pub fn play(seed: u64, setting: &Setting) -> Result<String, Vec<String>> {
     let idle = remains::Idle::of(&stage.cast);
     for _ in 0..setting.acts {
         stage.act()?;
-        let wrong = [stage.judge(), remains::look_round(&stage.cast, &idle)].concat();
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
+        some_or_none(stage.judge(true))?;
+        some_or_none(remains::look_round(&stage.cast, &idle))?;
     }
     stage.cast.stop();
-    let wrong = remains::after_the_end(&stage.cast);
-    if wrong.is_empty() { Ok(stage.told(seed, begun.elapsed())) } else { Err(wrong) }
+    some_or_none(remains::after_the_end(&stage.cast))?;
+    Ok(stage.told(seed, begun.elapsed()))
 }
 
 impl Stage {
@@ -171,10 +172,13 @@ impl Stage {
         // With the one that the master began with.
         let all = self.made.len() + 1;
         let time = bound(all - self.gallery.count(), self.cast.slots());
+        let mut judged = healed;
         while !self.gallery.wait_for(all, Duration::from_millis(100)) && healed.elapsed() < time {
             self.cast.tend().map_err(|wrong| vec![wrong])?;
-            if !self.gallery.wrong().is_empty() || !self.user.heard().wrong.is_empty() {
-                return Err(self.judge());
+            // What is wrong already need not wait for what may never come.
+            if judged.elapsed() > JUDGEMENT {
+                some_or_none(self.judge(false))?;
+                judged = Instant::now();
             }
         }
         self.figures.recoveries.push(healed.elapsed());
@@ -240,17 +244,20 @@ impl Stage {
         self.made.extend(ids.into_iter().zip(lots).map(|(commit, lot)| Made { commit, lot }));
     }
 
-    /// All that is wrong until now.
-    fn judge(&self) -> Vec<String> {
-        let heard = self.user.heard();
+    /// All that is wrong until now: with what has been decided, or with all that was made.
+    fn judge(&self, with_all: bool) -> Vec<String> {
+        // In the order in which one of them cannot know more than the next.
+        let (heard, mut results) = (self.user.heard(), self.gallery.results());
         let mut accounts = archive::read(&self.cast);
-        let mut results = self.gallery.results();
+        let is_pending = |made: &&Made| !with_all && !results.contains_key(&made.commit);
+        let pending = self.made.iter().filter(is_pending).map(|made| made.commit.clone()).collect();
         // It has no tests.
         let first = git(&self.cast.yard.master(), &["rev-list", "--max-parents=0", "main"]);
         accounts.remove(&first);
         results.remove(&first);
         let evidence = Evidence {
             made: self.made.clone(),
+            pending,
             executions: ledger::read(&self.cast.ledger()),
             accounts,
             results,
@@ -294,6 +301,10 @@ impl Stage {
 
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+fn some_or_none(wrong: Vec<String>) -> Result<(), Vec<String>> {
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 /// A commit for `git fast-import`.

@@ -20,7 +20,7 @@ const PAUSE_MS_MAX: u64 = 80;
 /// What a user has heard.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
-    /// Commits that were accepted.
+    /// Commits that were accepted, or told of: what is told is on the disk.
     pub acknowledged: BTreeSet<String>,
     /// Verdicts that were told.
     pub told: BTreeMap<String, String>,
@@ -127,6 +127,7 @@ impl Life {
         let reply = self.ask(&Request::Show { commit: commit.parse().unwrap() })?;
         let Reply::Shown(shown) = reply else { return Some(()) };
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.acknowledged.insert(commit.to_owned());
         let verdict = shown.decided.map(|decided| decided.verdict.word().to_owned());
         if (shown.state == State::Done) != verdict.is_some() {
             heard.wrong.push(format!("{commit} is told to be {:?} with {verdict:?}", shown.state));
@@ -151,12 +152,14 @@ impl Life {
         else {
             return Some(());
         };
+        let listed: Vec<_> = status.commits.iter().map(|line| line.commit.to_string()).collect();
         let is_undone = |line: &CommitLine| line.state != State::Done;
         let undone =
             status.commits.into_iter().filter(is_undone).map(|line| line.commit.to_string());
         let is_quiet = (status.queued, status.running) == (0, 0);
         let undone: BTreeSet<_> = undone.filter(|_| is_quiet).collect();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.acknowledged.extend(listed);
         let forgotten = self.undone.intersection(&undone);
         heard
             .wrong

@@ -32,7 +32,7 @@ fn rounds() -> u64 {
 /// Tells how long it took, and holds the middle one against the limit.
 fn hold(what: &str, mut times: Vec<Duration>, max: Duration) {
     times.sort_unstable();
-    let at = |hundredths: usize| times[(times.len() - 1) * hundredths / 100].as_millis();
+    let at = |hundredths: usize| times[(times.len() * hundredths).div_ceil(100) - 1].as_millis();
     eprintln!(
         "{{\"recovery\":\"{what}\",\"rounds\":{},\"p50_ms\":{},\"p99_ms\":{},\"max_ms\":{}}}",
         times.len(),
