@@ -45,12 +45,16 @@ impl Idle {
     }
 }
 
-/// What a process has open. SQLite keeps a descriptor of the database for each reader that there ever was at a time, and gives it
-/// to the next one; those that read now are known by the log that they have open as well.
+/// What a process has open, without the database: SQLite keeps a descriptor of it for each reader that there ever was at a time,
+/// and gives it to the next one, and a session has its log open from its first look until it ends. Sessions are known by
+/// their threads and sockets.
 fn open_in(process: &Process) -> Vec<PathBuf> {
     let links = fs::read_dir(process.proc("fd")).unwrap().flatten();
     let open = links.filter_map(|link| fs::read_link(link.path()).ok());
-    open.filter(|path| !path.ends_with(".pontus/pontus.db")).collect()
+    let is_database = |path: &Path| {
+        [".pontus/pontus.db", ".pontus/pontus.db-wal"].iter().any(|name| path.ends_with(name))
+    };
+    open.filter(|path| !is_database(path)).collect()
 }
 
 /// All that is too much while everybody waits.
