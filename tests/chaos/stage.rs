@@ -247,12 +247,13 @@ impl Stage {
     /// All that is wrong until now: with what has been decided, or with all that was made.
     fn judge(&self, with_all: bool) -> Vec<String> {
         // In the order in which one of them cannot know more than the next.
-        let (heard, mut results) = (self.user.heard(), self.gallery.results());
+        let (mut heard, mut results) = (self.user.heard(), self.gallery.results());
         let mut accounts = archive::read(&self.cast);
         let is_pending = |made: &&Made| !with_all && !results.contains_key(&made.commit);
         let pending = self.made.iter().filter(is_pending).map(|made| made.commit.clone()).collect();
         // It has no tests.
         let first = git(&self.cast.yard.master(), &["rev-list", "--max-parents=0", "main"]);
+        heard.acknowledged.remove(&first);
         accounts.remove(&first);
         results.remove(&first);
         let evidence = Evidence {
