@@ -1,6 +1,7 @@
 //! How soon everybody is back at work after a death or a silence, measured: three rounds each, or `CHAOS_ROUNDS` of them.
 //!
-//! It is a program of its own so that no other test is at work meanwhile. What the contract says is held against the middle round: a single one may meet a machine that is busy with something else.
+//! It is a program of its own so that no other test is at work meanwhile. What the contract says is held against the middle round:
+//! a single one may meet a machine that is busy with something else.
 
 #![allow(clippy::unwrap_used)]
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::LazyLock;
 
 use pontus_tests::{Process, Yard, project_root};
 
@@ -30,7 +31,7 @@ fn each_file_that_the_architecture_names_is_there() {
 
 #[test]
 fn each_link_leads_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "SECURITY.md"] {
+    for document in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "RELIABILITY.md"] {
         let text = read(document);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
@@ -43,20 +44,43 @@ fn each_link_leads_somewhere() {
 #[test]
 fn each_promise_of_security_has_its_test() {
     let document = read("SECURITY.md");
-    let rows = document.lines().filter(|line| line.starts_with("| ")).skip(1);
-    let sources: String = crate::sources::sources().into_iter().map(|(_, text)| text).collect();
-    let mut named = 0;
-    for row in rows {
-        let tests = code(row.rsplit('|').nth(1).unwrap());
-        assert!(!tests.is_empty(), "nothing holds {row}");
-        for test in tests {
-            named += 1;
-            let definition =
-                ["#[test]\n", "    #[test]\n    "].map(|is| format!("{is}fn {test}()"));
-            assert!(definition.iter().any(|text| sources.contains(text)), "{test} is no test");
-        }
-    }
+    let named: usize = rows(&document).map(|row| tests_in(row.rsplit('|').nth(1).unwrap())).sum();
     assert!(named > 30, "{named} tests are named");
+}
+
+#[test]
+fn each_guarantee_is_attacked_by_a_test() {
+    let document = read("RELIABILITY.md");
+    let guarantees = rows(&document).filter(|row| row.starts_with(|c: char| c.is_ascii_digit()));
+    let named: Vec<usize> =
+        guarantees.map(|row| tests_in(row.rsplit('|').nth(1).unwrap())).collect();
+    assert_eq!(named.len(), 9, "{named:?}");
+    let planted = document.split_once("## The rigs, attacked").unwrap().1;
+    let bugs = rows(planted.split_once("\n## ").unwrap().0);
+    let found: Vec<&str> = bugs.map(|row| row.rsplit('|').nth(1).unwrap()).collect();
+    assert_eq!(found.len(), 7, "{found:?}");
+    assert!(found.iter().filter(|text| text.contains('`')).all(|text| tests_in(text) > 0));
+}
+
+/// The rows of all tables, without their heads; each begins with what stands in its first column.
+fn rows(document: &str) -> impl Iterator<Item = &str> {
+    let lines: Vec<_> = document.lines().map(|line| line.strip_prefix("| ")).collect();
+    let is_head =
+        |at: usize| document.lines().nth(at + 1).is_some_and(|next| next.starts_with("|---"));
+    lines.into_iter().enumerate().filter(move |(at, _)| !is_head(*at)).filter_map(|(_, row)| row)
+}
+
+/// How many tests are named, one at least, each of which there is.
+fn tests_in(text: &str) -> usize {
+    static SOURCES: LazyLock<String> =
+        LazyLock::new(|| crate::sources::sources().into_iter().map(|(_, text)| text).collect());
+    let tests = code(text);
+    assert!(!tests.is_empty(), "nothing holds {text}");
+    for test in &tests {
+        let definitions = ["#[test]\n", "    #[test]\n    "].map(|is| format!("{is}fn {test}()"));
+        assert!(definitions.iter().any(|text| SOURCES.contains(text)), "{test} is no test");
+    }
+    tests.len()
 }
 
 /// What `line --help` prints; the line begins with a program.
