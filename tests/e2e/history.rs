@@ -166,6 +166,7 @@ fn two_tips_at_one_commit_are_handed_in_once() {
     branch("e");
     observer.wait_for_look();
     assert_eq!(observer.count("cannot reach the dispatcher"), 0);
+    dispatcher.wait_for_many(": queued", 3);
     assert_eq!(dispatcher.count(": queued"), 3);
 }
 
@@ -178,6 +179,7 @@ fn ten_thousand_commits_in_one_push() {
     let commits = commit_many(&yard, COMMITS);
     let tip = commits.last().unwrap();
     yard.hand_in(&[]);
+    dispatcher.wait_for_many(": queued", 2);
     assert_eq!(dispatcher.count(": queued"), 2);
     assert_eq!(stored(&yard, "skipped_unnamed", tip), "8999");
     assert_eq!(skipped(&yard, tip), commits[COMMITS - 1_001..COMMITS - 1]);
