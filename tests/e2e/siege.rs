@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pontus_proto::limits::STRANGERS_MAX;
-use pontus_proto::{Caller, Client, CommitId, Request, Role, Submission};
-use pontus_tests::{PATIENCE, Process, Yard, program};
+use pontus_proto::{Caller, Client, Request, Role};
+use pontus_tests::{PATIENCE, Process, Yard, program, submission};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::peer::Peer;
@@ -47,19 +47,8 @@ fn nobody() -> u32 {
 /// Dials, greets and submits; commits are told apart by their numbers.
 fn submit(server: &str, caller: &Caller, number: u32) -> Duration {
     let started = Instant::now();
-    let commit: CommitId = format!("{number:040x}").parse().unwrap();
-    let submission = Submission {
-        commit,
-        project: "honest".parse().unwrap(),
-        branch: None,
-        previous: None,
-        skipped: Vec::new(),
-        skipped_unnamed: 0,
-        labels: Vec::new(),
-        about: None,
-    };
     let mut client = Client::connect(server, caller).unwrap();
-    client.ask(&Request::Submit(submission)).unwrap();
+    client.ask(&Request::Submit(submission(number, "honest"))).unwrap();
     started.elapsed()
 }
 
