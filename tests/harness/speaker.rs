@@ -1,8 +1,10 @@
 //! Somebody who speaks the protocol by hand: an observer, a runner or a client that does just what the test wants.
 
+use std::time::Duration;
+
 use pontus_proto::{
-    Attempt, Bytes, Client, ClientError, Code, CommitId, Counts, Reply, Report, Request, Role,
-    Status, Submission, Verdict,
+    Attempt, Bytes, Client, ClientError, Code, CommitId, Counts, ReadError, Reply, Report, Request,
+    Role, Status, Submission, Verdict,
 };
 
 use crate::yard::Yard;
@@ -97,6 +99,13 @@ impl Speaker {
             Reply::Assigned { commit, attempt, .. } => (commit, attempt),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Asks for work, and is gone before there is any.
+    pub fn leave_while_waiting(mut self) {
+        // Long enough to have asked.
+        let asked = self.0.ask_within(Duration::from_millis(500), &Request::Ready {});
+        assert!(matches!(asked, Err(ClientError::Lost(ReadError::TimedOut))), "{asked:?}");
     }
 
     /// Sends output, in one piece.

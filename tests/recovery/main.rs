@@ -99,6 +99,41 @@ fn a_frozen_runners_commit_runs_elsewhere_after_a_lease() {
     hold("runner frozen, its commit runs elsewhere", times, LEASE + START_MAX);
 }
 
+/// Has a runner leave while it waits for work, and hands a commit in. Returns how long that takes to come to one that is there.
+fn pass_by_the_departed(yard: &Yard, dispatcher: &Process, checkpoint: &Checkpoint) -> Duration {
+    Speaker::runner(yard, "ash", "test_repo", &[]).leave_while_waiting();
+    let here = yard.runner(&[]);
+    here.wait_for("is connected to");
+    let commit = yard.commit(&[("tests/wait", &checkpoint.script())]);
+    yard.hand_in(&[]);
+    let handed_in = Instant::now();
+    let (visitor, began) = checkpoint.arrival();
+    let took = handed_in.elapsed();
+    assert_eq!(began, commit);
+    visitor.leave_with(0);
+    yard.result(dispatcher, &commit);
+    took
+}
+
+#[test]
+fn a_runner_that_left_while_it_waited_gets_nothing() {
+    let (yard, checkpoint) = (Yard::new(), Checkpoint::new());
+    let dispatcher = yard.dispatcher(&[]);
+    let pass_by = |_| pass_by_the_departed(&yard, &dispatcher, &checkpoint);
+    let times = (0..rounds()).map(pass_by).collect();
+    hold("waiting runner left, the next commit runs elsewhere", times, AFTER_DEATH_MAX);
+}
+
+#[test]
+fn work_for_those_who_have_left_is_found() {
+    let (yard, checkpoint) = (Yard::new(), Checkpoint::new());
+    let lease = AFTER_DEATH_MAX + START_MAX;
+    let lease = format!("--lease={}s", lease.as_secs());
+    let dispatcher = yard.dispatcher_by(yard.planted("assign-to-closed"), &[&lease]);
+    let took = pass_by_the_departed(&yard, &dispatcher, &checkpoint);
+    assert!(took > AFTER_DEATH_MAX, "nobody noticed: {took:?}");
+}
+
 /// How many runners are connected and test something.
 fn at_work(yard: &Yard) -> usize {
     match Speaker::client(yard).ask(&Request::Runners { after: None }) {
