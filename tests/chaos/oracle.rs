@@ -158,8 +158,9 @@ fn judge_reported(
     if attempt.number != verdict.attempt || result.attempt != attempt.number.to_string() {
         return Err(format!("wrong: the result of attempt {} for {account:?}", result.attempt));
     }
-    let nonce =
-        result.nonce.ok_or_else(|| format!("torn: no test speaks in {:?}", result.output))?;
+    let nonce = result
+        .nonce
+        .ok_or_else(|| format!("torn: no test speaks in {:?}: {verdict:?}", result.output))?;
     let execution = ran.iter().find(|execution| execution.nonce == nonce);
     let execution = execution.ok_or("invented: nobody has run what its result tells of")?;
     // It was begun for this attempt, by whom that was handed to: anything else would be a lost attempt's output or report.

@@ -1,5 +1,8 @@
 //! The next attempt is unaffected by the last one, and so is the clone.
 
+use std::fs;
+use std::path::Path;
+
 use pontus_tests::{Yard, git, last_line};
 
 /// A unit that does all the harm that it can to the checkout that it finds itself in.
@@ -95,6 +98,28 @@ fn the_clone_of_the_runner_is_left_alone() {
     assert!(result.contains("=== tests/look\ntests\n=== tests/look: passed"), "{result}");
     assert!(!result.contains("mine"), "{result}");
     assert_eq!(clone_state(&yard), before);
+}
+
+/// As it is while another process fetches it, or after one was killed in the midst of that: git writes the commit first.
+#[test]
+fn a_commit_that_is_there_in_part_is_fetched_again() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    for missing in ["HEAD^{tree}", "HEAD:tests", "HEAD:tests/a.sh"] {
+        let commit = yard.commit(&[("tests/a.sh", &format!("true # {missing}\n"))]);
+        git(
+            &yard.runners(),
+            &["fetch", "-q", "--no-write-fetch-head", "--refmap=", "origin", &commit],
+        );
+        let object = git(&yard.master(), &["rev-parse", missing]);
+        let path = Path::new(".git/objects").join(&object[..2]).join(&object[2..]);
+        fs::remove_file(yard.runners().join(path)).unwrap();
+        let runner = yard.runner(&[]);
+        yard.hand_in(&[]);
+        let result = yard.result(&dispatcher, &commit);
+        assert!(last_line(&result).starts_with("verdict: passed: "), "{missing}: {result}");
+        runner.wait_for("fetching again");
+    }
 }
 
 #[test]

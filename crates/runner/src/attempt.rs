@@ -119,7 +119,7 @@ impl Tester {
     ) -> Result<Vec<Unit>, String> {
         self.clone.bring(commit, patience)?;
         let started = Instant::now();
-        self.checkout.update(commit, patience)?;
+        self.check_out(commit, patience)?;
         course.checked_out();
         info!("{commit}: checked out in {}", seconds(started.elapsed()));
         let tests = self.clone.tests_of(commit, patience)?;
@@ -128,6 +128,18 @@ impl Tester {
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         suite::units(&tests, &Setup::of(&tests, text))
+    }
+
+    /// A commit may be in the clone without all of its files: while another process fetches it, or after one was killed in the
+    /// midst of that. Git writes the commit first. Then it is fetched once more, and git brings what is missing.
+    fn check_out(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
+        let failed = match self.checkout.update(commit, patience) {
+            Err(failed) if !patience.is_over() => failed,
+            result => return result,
+        };
+        // Why it failed says more than why that cannot be mended.
+        self.clone.fetch_again(commit, patience).map_err(|_| failed)?;
+        self.checkout.update(commit, patience)
     }
 
     fn run_units(

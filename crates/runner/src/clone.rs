@@ -61,6 +61,17 @@ impl Clone {
         self.try_to_bring(commit, patience).map_err(|miss| miss.why)
     }
 
+    /// Fetches a commit that is in the clone, but without all that belongs to it.
+    ///
+    /// # Errors
+    /// One sentence for the verdict.
+    pub fn fetch_again(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
+        let _turn = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        info!("{commit}: fetching again");
+        let git = patience.give(self.git.clone());
+        fetch(&git, &commit.to_string()).map_err(|error| error.to_string())
+    }
+
     fn try_to_bring(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), Miss> {
         let id = commit.to_string();
         let git = patience.give(self.git.clone());
