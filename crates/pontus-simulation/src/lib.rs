@@ -16,6 +16,7 @@
 //!
 //! To see what the seeds met, and how many of them each planted bug needs, add `-- --nocapture` to their tests.
 
+mod asker;
 mod bug;
 mod check;
 mod clock;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use pontus_proto::CommitId;
 use pontus_scheduler::{Answer, SessionId, Submission};
 
+use crate::asker::Asker;
 use crate::faults::Fault;
 use crate::network::{Client, Reply, Request};
 use crate::runner::DIAL_MS_MAX;
@@ -22,8 +23,7 @@ pub enum Act {
 #[derive(Debug)]
 pub struct Observer {
     number: usize,
-    connection: Option<SessionId>,
-    has_asked: bool,
+    asker: Asker,
     /// Found and not yet accepted, oldest first.
     found: VecDeque<Submission>,
     accepted: Vec<CommitId>,
@@ -33,8 +33,7 @@ impl Observer {
     pub fn new(stage: &mut Stage, number: usize) -> Observer {
         let observer = Observer {
             number,
-            connection: None,
-            has_asked: false,
+            asker: Asker::default(),
             found: VecDeque::new(),
             accepted: Vec::new(),
         };
@@ -53,13 +52,12 @@ impl Observer {
     }
 
     pub fn answered(&mut self, stage: &mut Stage, session: SessionId, reply: &Reply) {
-        if self.connection != Some(session) {
+        if !self.asker.hears(session) {
             return;
         }
-        self.has_asked = false;
         let commit = match reply {
             Reply::Said(Answer::Accepted { commit, .. }) => commit,
-            Reply::Said(Answer::Full { .. }) => return self.leave_for_later(stage, session),
+            Reply::Said(Answer::Full { .. }) => return self.leave_for_later(stage),
             _ => unreachable!("no checker lets {reply:?} answer an observer"),
         };
         self.accepted.push(*commit);
@@ -73,21 +71,14 @@ impl Observer {
 
     /// Its connection is gone.
     pub fn notices(&mut self, stage: &mut Stage, session: SessionId) {
-        if self.connection != Some(session) {
-            return;
+        if self.asker.loses(stage, session) {
+            self.dial_later(stage);
         }
-        self.connection = None;
-        stage.hang_up(session);
-        if std::mem::take(&mut self.has_asked) {
-            stage.suffers(Fault::Repeated);
-        }
-        self.dial_later(stage);
     }
 
     /// It keeps what it found, and tries again later on a new connection.
-    fn leave_for_later(&mut self, stage: &mut Stage, session: SessionId) {
-        self.connection = None;
-        stage.hang_up(session);
+    fn leave_for_later(&mut self, stage: &mut Stage) {
+        self.asker.leave(stage);
         self.dial_later(stage);
     }
 
@@ -106,17 +97,11 @@ impl Observer {
     }
 
     fn dial(&mut self, stage: &mut Stage) {
-        self.connection = stage.dial(Client::Observer(self.number));
-        if self.connection.is_some() { self.go_on(stage) } else { self.dial_later(stage) }
+        let is_there = self.asker.dial(stage, Client::Observer(self.number));
+        if is_there { self.go_on(stage) } else { self.dial_later(stage) }
     }
 
     fn go_on(&mut self, stage: &mut Stage) {
-        if self.has_asked {
-            return;
-        }
-        if let (Some(session), Some(submission)) = (self.connection, self.found.front()) {
-            self.has_asked = true;
-            stage.ask(session, Request::Submit(submission.clone()));
-        }
+        self.asker.ask(stage, self.found.front().cloned().map(Request::Submit));
     }
 }

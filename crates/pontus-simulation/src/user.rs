@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use pontus_proto::RunnerName;
 use pontus_scheduler::{Answer, SessionId};
 
+use crate::asker::Asker;
 use crate::faults::Fault;
 use crate::network::{Client, Reply, Request};
 use crate::runner::DIAL_MS_MAX;
@@ -31,8 +32,7 @@ pub enum Act {
 #[derive(Debug)]
 pub struct User {
     number: usize,
-    connection: Option<SessionId>,
-    has_asked: bool,
+    asker: Asker,
     /// What it wants; the first is asked next, or has been.
     wishes: VecDeque<Request>,
     /// Whether all that it does from now on is to resume.
@@ -41,8 +41,8 @@ pub struct User {
 
 impl User {
     pub fn new(stage: &mut Stage, number: usize) -> User {
-        let (wishes, has_asked) = (VecDeque::new(), false);
-        let user = User { number, connection: None, has_asked, wishes, is_healing: false };
+        let (asker, wishes) = (Asker::default(), VecDeque::new());
+        let user = User { number, asker, wishes, is_healing: false };
         user.plan_within(stage, DIAL_MS_MAX, Act::Dial);
         user.plan_within(stage, THINK_MS_MAX, Act::Think);
         user
@@ -105,20 +105,13 @@ impl User {
     }
 
     fn go_on(&mut self, stage: &mut Stage) {
-        if self.has_asked {
-            return;
-        }
-        if let (Some(session), Some(wish)) = (self.connection, self.wishes.front()) {
-            self.has_asked = true;
-            stage.ask(session, wish.clone());
-        }
+        self.asker.ask(stage, self.wishes.front().cloned());
     }
 
     pub fn answered(&mut self, stage: &mut Stage, session: SessionId, reply: &Reply) {
-        if self.connection != Some(session) {
+        if !self.asker.hears(session) {
             return;
         }
-        self.has_asked = false;
         let wish = self.wishes.pop_front();
         if matches!(reply, Reply::Said(Answer::Idle)) {
             // It waits on, now for as long as may be, and meanwhile asks what else it wants to.
@@ -129,20 +122,13 @@ impl User {
 
     /// Its connection is gone. What it has asked last is asked again.
     pub fn notices(&mut self, stage: &mut Stage, session: SessionId) {
-        if self.connection != Some(session) {
-            return;
+        if self.asker.loses(stage, session) {
+            self.plan_within(stage, DIAL_MS_MAX, Act::Dial);
         }
-        self.connection = None;
-        stage.hang_up(session);
-        if std::mem::take(&mut self.has_asked) {
-            stage.suffers(Fault::Repeated);
-        }
-        self.plan_within(stage, DIAL_MS_MAX, Act::Dial);
     }
 
     fn dial(&mut self, stage: &mut Stage) {
-        self.connection = stage.dial(Client::User(self.number));
-        if self.connection.is_some() {
+        if self.asker.dial(stage, Client::User(self.number)) {
             self.go_on(stage);
         } else {
             self.plan_within(stage, DIAL_MS_MAX, Act::Dial);
