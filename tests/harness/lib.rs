@@ -6,7 +6,9 @@
 
 mod checkpoint;
 mod disk;
+mod figures;
 mod git;
+mod past;
 mod process;
 mod programs;
 mod speaker;
@@ -14,7 +16,9 @@ mod yard;
 
 pub use checkpoint::{Checkpoint, Visitor};
 pub use disk::{Failing, SmallDisk, can_trace, end_of};
+pub use figures::{Goal, Spread};
 pub use git::git;
+pub use past::remember;
 pub use process::Process;
 pub use programs::{planted_dispatcher, program, project_root};
 pub use speaker::{Speaker, made_up, passed, submission, submission_of};

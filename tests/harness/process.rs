@@ -94,8 +94,12 @@ impl Process {
 
     /// The most memory that it ever had, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
@@ -107,6 +111,22 @@ impl Process {
         let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
         // Linux tells everybody hundredths, whatever it counts in itself.
         Duration::from_millis(ticks * 10)
+    }
+
+    /// The same of the threads that it has now, as exactly as the system knows it.
+    pub fn processor_time_of_threads(&self) -> Duration {
+        let threads = std::fs::read_dir(self.proc("task")).unwrap().flatten();
+        let spent = threads.filter_map(|thread| {
+            // One that has just ended is nowhere.
+            let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            stat.split(' ').next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(spent.sum())
+    }
+
+    /// How much memory it has now, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
     }
 
     /// Its process id.

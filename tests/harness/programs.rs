@@ -41,13 +41,16 @@ fn build_planted() -> PathBuf {
 }
 
 fn build() -> PathBuf {
+    // They are built as the test was.
+    let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--bins", "--locked"])
+        .args(profile)
         .current_dir(project_root())
         .status()
         .expect("cargo can be run");
     assert!(status.success(), "cargo could not build the programs");
-    // This test is …/debug/deps/NAME, the programs are …/debug/NAME.
+    // This test is …/PROFILE/deps/NAME, the programs are …/PROFILE/NAME.
     let test = std::env::current_exe().expect("a test knows where it lies");
     test.ancestors().nth(2).expect("a test lies in deps").to_owned()
 }
