@@ -189,10 +189,14 @@ impl Publisher {
 
     /// Publishes all of them with one sync of the folder. Returns those that could not be; `say` whether to log why.
     fn publish(&self, all: Vec<Facts>, say: bool) -> Result<Vec<CommitId>> {
-        let (mut published, mut failed) = (Vec::new(), Vec::new());
-        for facts in all {
+        // A result that is kept no longer is not even begun.
+        let (all, mut published): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|facts| self.retention.keeps(facts.commit));
+        let mut failed = Vec::new();
+        let results = results::publish(&self.folder, &all);
+        for (facts, result) in all.into_iter().zip(results) {
             let path = self.folder.result(facts.commit);
-            match self.publish_one(&facts) {
+            match result {
                 Ok(()) => published.push(facts),
                 Err(NotPublished::Unsynced(error)) => return Err(unsynced(error, &path)),
                 Err(NotPublished::Refused(error)) => {
@@ -217,15 +221,6 @@ impl Publisher {
             info!("{}: verdict {}", facts.commit, facts.verdict.word());
         }
         Ok(failed)
-    }
-
-    fn publish_one(&self, facts: &Facts) -> Result<(), NotPublished> {
-        // A result that is kept no longer is not even begun.
-        if self.retention.keeps(facts.commit) {
-            results::publish(&self.folder, facts)
-        } else {
-            Ok(())
-        }
     }
 }
 

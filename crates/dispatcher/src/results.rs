@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use pontus_proto::{
     Attempt, BranchName, CommitId, Counts, ProjectName, RunnerName, Verdict, seconds,
 };
+use rustix::fs::{Advice, fadvise};
 
 use crate::clock;
 use crate::exit;
@@ -19,6 +21,12 @@ const HEADER_BYTES_MAX: u64 = 256 * 1024;
 
 /// The longest last line: a reason, and the counts.
 const LAST_LINE_BYTES_MAX: u64 = 4 * 1024;
+
+/// Result files that are open at once: a part of the descriptors that the dispatcher keeps for itself.
+const OPEN_MAX: usize = 32;
+
+/// Files that are synced at once. A disk makes one write of what is asked of it meanwhile, so a few are as good as many.
+const SYNCS_AT_ONCE: usize = 4;
 
 /// All that a result file says of a commit, except its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +74,30 @@ pub enum NotPublished {
     Unsynced(io::Error),
 }
 
-/// Writes the result file, durably, and gives it its name. Whatever had that name before, a planted link included, is
-/// replaced. The name itself is durable after [`settle`].
-///
-/// # Errors
-/// See [`NotPublished`].
-pub fn publish(folder: &Folder, facts: &Facts) -> Result<(), NotPublished> {
+/// Writes result files, durably, and gives them their names. Whatever had such a name before, a planted link included, is
+/// replaced. The names themselves are durable after [`settle`]. What came of each, in their order.
+pub fn publish(folder: &Folder, all: &[Facts]) -> Vec<Result<(), NotPublished>> {
+    let together = |facts: &[Facts]| {
+        let (written, files) = write_all(folder, facts);
+        let mut synced = sync_all(&files).into_iter();
+        let published = facts.iter().zip(written).map(|(facts, written)| {
+            written?;
+            synced.next().expect("each file that was written is synced").map_err(unsynced)?;
+            Ok(fs::rename(folder.unfinished(facts.commit), folder.result(facts.commit))?)
+        });
+        published.collect::<Vec<_>>()
+    };
+    all.chunks(OPEN_MAX).flat_map(together).collect()
+}
+
+/// Writes the files. What came of each, and those that are there.
+fn write_all(folder: &Folder, all: &[Facts]) -> (Vec<io::Result<()>>, Vec<File>) {
+    let mut files = Vec::new();
+    let written = all.iter().map(|facts| write(folder, facts).map(|file| files.push(file)));
+    (written.collect(), files)
+}
+
+fn write(folder: &Folder, facts: &Facts) -> io::Result<File> {
     let unfinished = folder.unfinished(facts.commit);
     let mut file = File::create(&unfinished)?;
     let mut output = open_output(folder, facts)?;
@@ -80,12 +106,39 @@ pub fn publish(folder: &Folder, facts: &Facts) -> Result<(), NotPublished> {
         // What little room there is, others need.
         fs::remove_file(&unfinished).ok();
     }
-    composed?;
-    match file.sync_all() {
-        Ok(()) => Ok(fs::rename(&unfinished, folder.result(facts.commit))?),
-        // Some file systems only find out now that there is no room.
-        Err(error) if exit::is_full_kind(error.kind()) => Err(NotPublished::Refused(error)),
-        Err(error) => Err(NotPublished::Unsynced(error)),
+    // The disk begins with it at once: then a single entry in the file system's journal is enough for all of them.
+    fadvise(&file, 0, None, Advice::DontNeed).ok();
+    composed.map(|()| file)
+}
+
+/// Syncs all of them, several at a time: the disk answers those together.
+fn sync_all(files: &[File]) -> Vec<io::Result<()>> {
+    let each = |files: &[File]| files.iter().map(File::sync_all).collect::<Vec<_>>();
+    let share = files.len().div_ceil(SYNCS_AT_ONCE).max(1);
+    let Some((own, others)) = files.split_at_checked(share) else { return each(files) };
+    thread::scope(|scope| {
+        let spawn = |files| thread::Builder::new().spawn_scoped(scope, move || each(files));
+        let others: Vec<_> = others.chunks(share).map(|files| (files, spawn(files))).collect();
+        let mut synced = each(own);
+        for (files, thread) in others {
+            // Where there is no thread to be had, it takes longer.
+            let of_others = thread.map_or_else(|_| each(files), join);
+            synced.extend(of_others);
+        }
+        synced
+    })
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().expect("a panic in any thread ends the process")
+}
+
+/// Some file systems only find out now that there is no room.
+fn unsynced(error: io::Error) -> NotPublished {
+    if exit::is_full_kind(error.kind()) {
+        NotPublished::Refused(error)
+    } else {
+        NotPublished::Unsynced(error)
     }
 }
 
@@ -243,8 +296,12 @@ pub(crate) mod tests {
         if let Some(output) = output {
             fs::write(folder.output(facts.commit, facts.attempt), output).unwrap();
         }
-        publish(&folder, facts).unwrap();
+        publish_one(&folder, facts);
         String::from_utf8(fs::read(folder.result(facts.commit)).unwrap()).unwrap()
+    }
+
+    fn publish_one(folder: &Folder, facts: &Facts) {
+        publish(folder, std::slice::from_ref(facts)).pop().unwrap().unwrap();
     }
 
     fn folder() -> (TempDir, Folder) {
@@ -295,12 +352,28 @@ verdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s
     }
 
     #[test]
+    fn many_are_published_and_one_that_cannot_be_holds_up_none() {
+        let (_temporary, folder) = folder();
+        let of =
+            |number: usize| Facts { commit: format!("{number:040x}").parse().unwrap(), ..facts() };
+        let all: Vec<_> = (0..2 * OPEN_MAX + 3).map(of).collect();
+        let stuck = OPEN_MAX + 1;
+        fs::create_dir(folder.unfinished(all[stuck].commit)).unwrap();
+        let published = publish(&folder, &all);
+        assert_eq!(published.len(), all.len());
+        for (number, (facts, published)) in all.iter().zip(published).enumerate() {
+            assert_eq!(published.is_ok(), number != stuck, "{number}");
+            assert_eq!(is_of(&folder, facts), number != stuck, "{number}");
+        }
+    }
+
+    #[test]
     fn a_planted_link_is_replaced_not_followed() {
         let (temporary, folder) = folder();
         let precious = temporary.path().join("precious");
         fs::write(&precious, "mine").unwrap();
         symlink(&precious, folder.result(facts().commit)).unwrap();
-        publish(&folder, &facts()).unwrap();
+        publish_one(&folder, &facts());
         assert_eq!(fs::read(&precious).unwrap(), b"mine");
         assert!(fs::symlink_metadata(folder.result(facts().commit)).unwrap().is_file());
     }
