@@ -13,27 +13,22 @@ use crate::folder::sync_folder;
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
-    file: File,
+    /// None until something is printed: many attempts print nothing, and a runner waits for its commit while a file is made.
+    file: Option<File>,
     bytes: u64,
 }
 
 impl Output {
-    /// Opens the file, new or as far as it came.
+    /// As far as it came; it may not have begun.
     ///
     /// # Errors
     /// What the file system says.
     pub fn open(path: &Path) -> io::Result<Output> {
-        let open =
-            || File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let file = match (open(), path.parent()) {
-            // Somebody has removed the folder of all output. What that lies in is not for us to mend.
-            (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir(folder).ok();
-                open()?
-            }
-            (opened, _) => opened?,
+        let file = match File::options().read(true).write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened?),
         };
-        let bytes = file.metadata()?.len();
+        let bytes = file.as_ref().map_or(Ok(0), |file| file.metadata().map(|data| data.len()))?;
         Ok(Output { path: path.to_owned(), file, bytes })
     }
 
@@ -42,7 +37,8 @@ impl Output {
     /// # Errors
     /// What the file system says.
     pub fn follow(&mut self) -> io::Result<bool> {
-        let (held, there) = (self.file.metadata()?, fs::metadata(&self.path));
+        let Some(file) = &self.file else { return Ok(false) };
+        let (held, there) = (file.metadata()?, fs::metadata(&self.path));
         let is_there =
             there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()));
         if !is_there {
@@ -56,11 +52,17 @@ impl Output {
     /// # Errors
     /// What the file system says.
     pub fn settle(&self) -> io::Result<()> {
-        if self.bytes == 0 {
-            return Ok(());
-        }
-        self.file.sync_data()?;
+        let Some(file) = &self.file else { return Ok(()) };
+        file.sync_data()?;
         self.path.parent().map_or(Ok(()), sync_folder)
+    }
+
+    /// The file, made where there is none yet.
+    fn file(&mut self) -> io::Result<&File> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(begin(&self.path)?)),
+        }
     }
 
     /// How much is there.
@@ -81,9 +83,21 @@ impl Output {
         if end > ATTEMPT_BYTES_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.file.write_all_at(data, offset)?;
+        self.file()?.write_all_at(data, offset)?;
         self.bytes = self.bytes.max(end);
         Ok(())
+    }
+}
+
+fn begin(path: &Path) -> io::Result<File> {
+    let open = || File::options().read(true).write(true).create(true).truncate(false).open(path);
+    match (open(), path.parent()) {
+        // Somebody has removed the folder of all output. What that lies in is not for us to mend.
+        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir(folder).ok();
+            open()
+        }
+        (opened, _) => opened,
     }
 }
 
@@ -121,7 +135,18 @@ mod tests {
         output.put(0, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         fs::remove_dir_all(folder.path()).unwrap();
-        assert_eq!(output.follow().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(output.follow().unwrap());
+        assert_eq!(output.put(0, b"three").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_prints_nothing_has_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("output");
+        let mut output = Output::open(&path).unwrap();
+        assert!(!output.follow().unwrap());
+        assert_eq!(output.bytes(), 0);
+        assert!(!path.exists());
     }
 
     #[test]

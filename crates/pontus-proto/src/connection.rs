@@ -34,6 +34,9 @@ pub struct Connection {
     stream: Arc<TcpStream>,
     lines: LineBuffer,
     line_bytes_max: usize,
+    /// The timeouts that the socket has.
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
 }
 
 impl Connection {
@@ -45,7 +48,13 @@ impl Connection {
         let stream = stream.into();
         // Each line is a question or its answer: waiting for more to send would only delay it.
         stream.set_nodelay(true)?;
-        Ok(Connection { stream, lines: LineBuffer::default(), line_bytes_max: LINE_BYTES_MAX })
+        Ok(Connection {
+            stream,
+            lines: LineBuffer::default(),
+            line_bytes_max: LINE_BYTES_MAX,
+            read_timeout: None,
+            write_timeout: None,
+        })
     }
 
     /// Changes how long a line that is read may be, newline included.
@@ -68,7 +77,7 @@ impl Connection {
                 return Ok(line);
             }
             let left = time_left(deadline).ok_or(ReadError::TimedOut)?;
-            self.stream.set_read_timeout(Some(left)).map_err(ReadError::Io)?;
+            self.let_read_wait(left).map_err(ReadError::Io)?;
             match (&*self.stream).read(&mut piece) {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(count) => self.lines.push(&piece[..count]),
@@ -88,7 +97,10 @@ impl Connection {
     pub fn write_line(&mut self, mut line: &[u8], deadline: Instant) -> io::Result<()> {
         while !line.is_empty() {
             let left = time_left(deadline).ok_or(io::ErrorKind::TimedOut)?;
-            self.stream.set_write_timeout(Some(left))?;
+            if !serves(self.write_timeout, left) {
+                self.stream.set_write_timeout(Some(left))?;
+                self.write_timeout = Some(left);
+            }
             match (&*self.stream).write(line) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => line = &line[count..],
@@ -109,7 +121,7 @@ impl Connection {
         let mut left_bytes = unread_bytes_max;
         while said.is_ok() && left_bytes > 0 {
             let Some(left) = time_left(deadline) else { return };
-            let limited = self.stream.set_read_timeout(Some(left));
+            let limited = self.let_read_wait(left);
             match limited.and_then(|()| (&*self.stream).read(&mut piece)) {
                 Ok(0) => return,
                 Ok(count) => left_bytes = left_bytes.saturating_sub(count),
@@ -117,6 +129,14 @@ impl Connection {
                 Err(_) => return,
             }
         }
+    }
+
+    fn let_read_wait(&mut self, left: Duration) -> io::Result<()> {
+        if !serves(self.read_timeout, left) {
+            self.stream.set_read_timeout(Some(left))?;
+            self.read_timeout = Some(left);
+        }
+        Ok(())
     }
 
     /// Whether the peer is known to be gone already. Reads nothing and does not wait.
@@ -141,6 +161,13 @@ impl Connection {
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
+}
+
+/// Whether a socket with this timeout may wait while so much time is left. Of those who speak in turns nearly each has as long as
+/// the last had, and need not tell the system so again. One that is a little longer makes a deadline that little late; one that is
+/// shorter wakes us for nothing.
+fn serves(timeout: Option<Duration>, left: Duration) -> bool {
+    timeout.is_some_and(|timeout| (left / 2..=left + left / 64).contains(&timeout))
 }
 
 /// A socket refuses a timeout of zero, so a deadline that has come is `None`.
@@ -190,6 +217,16 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(5));
         drop(connection);
         dripping.join().unwrap();
+    }
+
+    #[test]
+    fn a_timeout_that_is_nearly_right_serves() {
+        let minute = Duration::from_secs(60);
+        assert!(serves(Some(minute), minute - Duration::from_micros(1)));
+        assert!(serves(Some(minute), minute + Duration::from_micros(1)));
+        assert!(!serves(Some(minute), Duration::from_secs(50)));
+        assert!(!serves(Some(Duration::from_secs(1)), minute));
+        assert!(!serves(None, minute));
     }
 
     #[test]
