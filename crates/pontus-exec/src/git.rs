@@ -9,6 +9,7 @@
 
 mod checkout;
 mod error;
+mod index;
 mod names;
 mod origin;
 mod origin_name;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::warn;
-use pontus_exec::{Git, GitError, Job, Stop};
+use pontus_exec::{Git, GitError, Job, Stop, Tracked};
 use pontus_proto::CommitId;
 
 use crate::attempt::Patience;
@@ -61,6 +61,23 @@ impl Checkout {
         self.begin(patience).and_then(|()| self.switch(commit, patience))
     }
 
+    /// Does the same where that is quickly done, and says whether it is: the commit is here, and so is a tree in order.
+    pub fn try_update(&self, commit: CommitId, patience: &Patience<'_>) -> bool {
+        let git = self.git(patience);
+        let ready = self.control.exists() && remove(&self.tree.join(".git")).is_ok();
+        let is_out = || git.try_checkout(&commit.to_string()).unwrap_or(false);
+        ready && is_out() && self.settle(&git, commit).is_ok()
+    }
+
+    /// What git tracks in `tests/` of the commit that is checked out.
+    ///
+    /// # Errors
+    /// One sentence for the verdict.
+    pub fn tests(&self, commit: CommitId, patience: &Patience<'_>) -> Result<Vec<Tracked>, String> {
+        let tests = self.git(patience).checked_out(&commit.to_string(), "tests");
+        tests.map_err(|error| error.to_string())
+    }
+
     fn begin(&self, patience: &Patience<'_>) -> Result<(), String> {
         let cannot = |error: io::Error| format!("cannot make {}: {error}", self.tree.display());
         remove(&self.control).and_then(|()| remove(&self.tree)).map_err(cannot)?;
@@ -73,8 +90,13 @@ impl Checkout {
         let git = self.git(patience);
         remove(&self.tree.join(".git")).map_err(cannot)?;
         git.checkout(&commit.to_string()).map_err(failed)?;
+        self.settle(&git, commit)
+    }
+
+    /// Leaves nothing in the tree but what the commit tracks, and a repository for the tests.
+    fn settle(&self, git: &Git, commit: CommitId) -> Result<(), String> {
         git.clean(&self.kept()).map_err(failed)?;
-        self.plant(commit).map_err(cannot)
+        self.plant(commit).map_err(|error| format!("cannot write {}: {error}", self.tree.display()))
     }
 
     /// What the repository wants to find again: build caches, most likely. It lists them in the commit that is checked out.

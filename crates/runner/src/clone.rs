@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use log::{info, warn};
-use pontus_exec::{Git, GitError, Tracked};
+use pontus_exec::{Git, GitError};
 use pontus_proto::CommitId;
 
 use crate::attempt::Patience;
@@ -28,19 +28,6 @@ impl Clone {
     /// The clone that `git` works in.
     pub fn new(git: Git) -> Clone {
         Clone { git, fetching: Mutex::new(()) }
-    }
-
-    /// What git tracks in the commit's `tests/`.
-    ///
-    /// # Errors
-    /// One sentence for the verdict.
-    pub fn tests_of(
-        &self,
-        commit: CommitId,
-        patience: &Patience<'_>,
-    ) -> Result<Vec<Tracked>, String> {
-        let git = patience.give(self.git.clone());
-        git.tracked(&commit.to_string(), "tests").map_err(|error| error.to_string())
     }
 
     /// Sees to it that the commit is in the clone: it is there, or is fetched by its id, or with all branches. An origin that
@@ -80,8 +67,11 @@ impl Clone {
             return Ok(());
         }
         // Whoever waits here finds what the one before it has fetched.
-        let _turn = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_here()? {
+        let (_turn, has_waited) = match self.fetching.try_lock() {
+            Ok(turn) => (turn, false),
+            Err(_) => (self.fetching.lock().unwrap_or_else(PoisonError::into_inner), true),
+        };
+        if has_waited && is_here()? {
             return Ok(());
         }
         info!("{commit}: fetching");

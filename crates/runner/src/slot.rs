@@ -229,6 +229,9 @@ impl Slot {
             move || tester.test(&assignment, writer)
         })?;
         let end = self.deliver(assignment, &reader, &stop);
+        if end == End::Over {
+            reader.let_go();
+        }
         stop.now();
         testing.join().expect("a panic in any thread ends the process");
         Ok(end)

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pontus_proto::{Attempt, CommitId, InstanceId, Progress, Report};
@@ -43,6 +44,8 @@ pub struct Contents {
 pub struct Reader {
     output: File,
     contents: Mutex<Contents>,
+    /// Whether the dispatcher has all of it, or wants none of it.
+    is_over: AtomicBool,
     bell: Arc<Bell>,
 }
 
@@ -72,7 +75,7 @@ pub fn begin(folder: &Path, output_bytes_max: u64, bell: Arc<Bell>) -> io::Resul
     fs::create_dir_all(folder)?;
     let path = output_path(folder);
     let file = File::create_new(&path)?;
-    let reader = Arc::new(Reader { output: File::open(&path)?, contents: Mutex::default(), bell });
+    let reader = Arc::new(Reader::new(File::open(&path)?, Contents::default(), bell));
     let half = output_bytes_max / 2;
     Ok(Writer {
         folder: folder.to_owned(),
@@ -102,7 +105,7 @@ pub fn leftover(folder: &Path, bell: Arc<Bell>) -> Option<(Finished, Arc<Reader>
         progress: None,
         report: Some(finished.report.clone()),
     };
-    Some((finished, Arc::new(Reader { output, contents: Mutex::new(contents), bell })))
+    Some((finished, Arc::new(Reader::new(output, contents, bell))))
 }
 
 /// Forgets whatever is in `folder`.
@@ -117,6 +120,16 @@ pub fn clear(folder: &Path) -> io::Result<()> {
 }
 
 impl Reader {
+    fn new(output: File, contents: Contents, bell: Arc<Bell>) -> Reader {
+        let (contents, is_over) = (Mutex::new(contents), AtomicBool::new(false));
+        Reader { output, contents, is_over, bell }
+    }
+
+    /// Nothing of it is needed any more: what is not yet on the disk need not be.
+    pub fn let_go(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+
     /// What there is to deliver so far.
     pub fn contents(&self) -> Contents {
         self.state().clone()
@@ -181,7 +194,8 @@ impl Writer {
         self.failure.as_ref()
     }
 
-    /// Adds the kept end, and makes the report durable: from here on no death of this process loses it.
+    /// Adds the kept end, and keeps the report: from here on no death of this process loses it, and soon none of the machine. It is
+    /// delivered meanwhile, so that nobody waits for this disk while the dispatcher's takes it.
     ///
     /// # Errors
     /// What the file system says; the report is still delivered if this process lives.
@@ -197,7 +211,7 @@ impl Writer {
         let finished = Finished { commit, attempt, instance, report: report.clone() };
         let kept = self.keep(&finished);
         self.reader.update(|contents| contents.report = Some(report));
-        kept
+        kept.and_then(|report| self.sync(&report))
     }
 
     /// Ends without anything to deliver: whoever reads this spool has lost interest.
@@ -205,15 +219,23 @@ impl Writer {
         self.reader.update(|contents| contents.report = Some(report));
     }
 
-    fn keep(&self, finished: &Finished) -> io::Result<()> {
-        self.file.sync_all()?;
+    fn keep(&self, finished: &Finished) -> io::Result<File> {
         let unfinished = self.folder.join("report.new");
         let mut file = File::create(&unfinished)?;
-        serde_json::to_writer(&file, finished)?;
-        file.flush()?;
-        file.sync_all()?;
+        file.write_all(&serde_json::to_vec(finished)?)?;
         fs::rename(unfinished, report_path(&self.folder))?;
-        File::open(&self.folder)?.sync_all()
+        Ok(file)
+    }
+
+    /// Makes durable what has not been delivered by then. A report of which a failing machine has left only a part is none.
+    fn sync(&self, report: &File) -> io::Result<()> {
+        for sync in [&self.file, report, &File::open(&self.folder)?] {
+            if self.reader.is_over.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            sync.sync_all()?;
+        }
+        Ok(())
     }
 
     fn append(&mut self, data: &[u8]) {

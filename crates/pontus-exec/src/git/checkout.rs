@@ -1,6 +1,7 @@
 //! A checkout of our own: a work tree, and outside of it a control folder that borrows the clone's objects. Tests run
 //! in the work tree and may do with it what they like, so nothing that is found there is believed.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::GitError;
 use super::names::check_id;
-use super::questions::{Mode, entries};
+use super::questions::{Mode, Tracked, entries};
 use super::{Git, Place, absolute, one_line, path_of};
 
 /// Settings under which git makes the files what the commit says, whatever the user prefers elsewhere.
@@ -97,6 +98,39 @@ impl Git {
         }
     }
 
+    /// Does the same in one try, and says whether the commit is checked out now. It is not where the commit is not here, and may not
+    /// be where only [`checkout`](Self::checkout) could deal with what is there.
+    ///
+    /// # Errors
+    /// When this is not a checkout, when it is no id, or as every verb.
+    pub fn try_checkout(&self, id: &str) -> Result<bool, GitError> {
+        let task = "check out a commit";
+        check_id(id)?;
+        let (git_dir, _) = self.checkout_place()?;
+        for lock in LOCKS {
+            remove(task, &git_dir.join(lock))?;
+        }
+        match self.check_out(task, id) {
+            Err(GitError::Failed { .. }) => Ok(false),
+            // An annotated tag has an id too, and leads to a commit of another one.
+            checked_out => checked_out.map(|()| {
+                fs::read(git_dir.join("HEAD")).is_ok_and(|head| head.trim_ascii() == id.as_bytes())
+            }),
+        }
+    }
+
+    /// What the checkout of commit `id` tracks below `folder`, as [`tracked`](Self::tracked) says it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn checked_out(&self, id: &str, folder: &str) -> Result<Vec<Tracked>, GitError> {
+        let (git_dir, _) = self.checkout_place()?;
+        match read_index(&git_dir) {
+            Some(all) => Ok(all.into_iter().filter(|file| file.path.starts_with(folder)).collect()),
+            None => self.tracked(id, folder),
+        }
+    }
+
     fn check_out(&self, task: &'static str, id: &str) -> Result<(), GitError> {
         // No --end-of-options: git 2.39 takes it for the name of a commit here.
         let call = self.call(task, "checkout").settings(EXACT);
@@ -110,10 +144,14 @@ impl Git {
     /// When this is not a checkout, when something cannot be removed, or as every verb.
     pub fn clean(&self, keep: &[String]) -> Result<(), GitError> {
         let task = "clean a checkout";
-        let (_, work_tree) = self.checkout_place()?;
-        let hidden = loosen(&work_tree).map_err(at(task, &work_tree))?;
-        for path in hidden {
+        let (git_dir, work_tree) = self.checkout_place()?;
+        let known = read_index(&git_dir).and_then(Known::of);
+        let found = loosen(&work_tree, known.as_ref()).map_err(at(task, &work_tree))?;
+        for path in found.hidden {
             remove(task, &path)?;
+        }
+        if found.is_clean {
+            return Ok(());
         }
         let call = self.call(task, "clean").args(["-ffdxq"]);
         keep.iter().fold(call, |call, pattern| call.args(["-e", pattern])).output()?;
@@ -149,12 +187,61 @@ impl Git {
     }
 }
 
+/// The largest index that we read ourselves, of about a hundred thousand files. Of a larger one git can tell more cheaply.
+const INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// What an index says is tracked; none where only git can tell. The folder's name tells nothing of how long its ids are, `HEAD` does.
+fn read_index(git_dir: &Path) -> Option<Vec<Tracked>> {
+    let head = fs::read(git_dir.join("HEAD")).ok()?;
+    let path = git_dir.join("index");
+    let fits = fs::metadata(&path).is_ok_and(|index| index.len() <= INDEX_BYTES_MAX);
+    fits.then(|| fs::read(path).ok())
+        .flatten()
+        .and_then(|index| super::index::tracked(&index, head.trim_ascii().len() / 2))
+}
+
+/// The paths that may be in a work tree.
+struct Known {
+    files: HashSet<PathBuf>,
+    folders: HashSet<PathBuf>,
+}
+
+impl Known {
+    /// None where there are submodules: what is in their folders is for git to say.
+    fn of(all: Vec<Tracked>) -> Option<Known> {
+        if all.iter().any(|file| file.mode == Mode::Submodule) {
+            return None;
+        }
+        let mut folders = HashSet::new();
+        for file in &all {
+            let above = file.path.ancestors().skip(1);
+            // Where one is known, those above it are.
+            let new = above.take_while(|folder| !folders.contains(*folder)).collect::<Vec<_>>();
+            folders.extend(new.into_iter().map(Path::to_owned));
+        }
+        Some(Known { files: all.into_iter().map(|file| file.path).collect(), folders })
+    }
+
+    fn has(&self, path: &Path, is_folder: bool) -> bool {
+        if is_folder { self.folders.contains(path) } else { self.files.contains(path) }
+    }
+}
+
+/// What [`loosen`] has found.
+struct Loosened {
+    /// What is named `.git`.
+    hidden: Vec<PathBuf>,
+    /// Whether there is nothing at all that is not known.
+    is_clean: bool,
+}
+
 /// Makes every folder one that can be removed, and lists what is named `.git`, which `git clean` never sees: with a
 /// repository planted in a folder of tests, the next commit's tests would work on that.
-fn loosen(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut hidden = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
+fn loosen(root: &Path, known: Option<&Known>) -> io::Result<Loosened> {
+    let mut found = Loosened { hidden: Vec::new(), is_clean: known.is_some() };
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        let folder = root.join(&below);
         let mut permissions = fs::symlink_metadata(&folder)?.permissions();
         if permissions.mode() & OWNER_ALL != OWNER_ALL {
             permissions.set_mode(permissions.mode() | OWNER_ALL);
@@ -163,15 +250,18 @@ fn loosen(root: &Path) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             if entry.file_name().as_bytes() == b".git" {
-                hidden.push(entry.path());
+                found.hidden.push(entry.path());
             }
             // Of a link this is false, wherever it leads.
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
+            let is_folder = entry.file_type()?.is_dir();
+            let path = below.join(entry.file_name());
+            found.is_clean &= known.is_some_and(|known| known.has(&path, is_folder));
+            if is_folder {
+                folders.push(path);
             }
         }
     }
-    Ok(hidden)
+    Ok(found)
 }
 
 /// Removes a file, a link or a whole folder, where there is one.

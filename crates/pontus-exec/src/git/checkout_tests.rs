@@ -226,7 +226,7 @@ fn folders_without_rights_are_given_them() {
     for (folder, mode) in [(closed.join(".git"), 0o000), (closed.clone(), 0o500)] {
         fs::set_permissions(folder, fs::Permissions::from_mode(mode)).unwrap();
     }
-    assert_eq!(loosen(root.path()).unwrap(), [closed.join(".git")]);
+    assert_eq!(loosen(root.path(), None).unwrap().hidden, [closed.join(".git")]);
     for folder in [closed.join(".git"), closed] {
         let mode = fs::metadata(folder).unwrap().permissions().mode();
         assert_eq!(mode & OWNER_ALL, OWNER_ALL);
@@ -317,5 +317,43 @@ fn a_users_clone_is_never_checked_out_or_cleaned() {
         assert!(matches!(git.clean(&[]), Err(GitError::BadArgument { .. })));
         assert!(git.init_sharing(&world.path("up/.git")).is_err());
         assert!(world.path("clone/precious").exists());
+    });
+}
+
+#[test]
+fn one_try_is_enough_for_a_commit_that_is_here() {
+    each(|world| {
+        let bench = bench(world);
+        assert!(!bench.git.try_checkout(&world.unknown_id()).unwrap());
+        assert!(bench.git.try_checkout(&bench.id).unwrap());
+        bench.git.clean(&[]).unwrap();
+        bench.check("after one try");
+        let tests = bench.git.checked_out(&bench.id, "tests").unwrap();
+        assert_eq!(tests, bench.git.tracked(&bench.id, "tests").unwrap());
+        assert_eq!(tests.len(), 2);
+        // A tag is not what was asked for, wherever it leads.
+        world.raw("clone", &["tag", "-a", "-m", "x", "v1", &bench.id]);
+        let tag = world.id("clone", "v1");
+        assert!(!bench.git.try_checkout(&tag).unwrap());
+    });
+}
+
+#[test]
+fn what_is_left_is_seen_without_git() {
+    each(|world| {
+        let bench = bench(world);
+        bench.back().unwrap();
+        let known = || Known::of(read_index(&world.path("control")).unwrap()).unwrap();
+        let is_clean = || loosen(&bench.tree(), Some(&known())).unwrap().is_clean;
+        assert!(is_clean());
+        for left in ["x.o", "tests/new", "tests/deep/new/er"] {
+            write(&bench.tree().join(left), "");
+            assert!(!is_clean(), "{left}");
+            bench.back().unwrap();
+            assert!(is_clean(), "{left}");
+        }
+        fs::create_dir(bench.tree().join("empty")).unwrap();
+        assert!(!is_clean());
+        assert!(!loosen(&bench.tree(), None).unwrap().is_clean, "nobody knows what is tracked");
     });
 }
