@@ -10,6 +10,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::crew::{Crew, READY, dispatcher, register};
 use crate::handout::Pair;
+use crate::limits::let_pass;
 use crate::table::Row;
 
 const CROWDS: [usize; 2] = [1_000, 4_000];
@@ -115,7 +116,7 @@ fn observe(crew: &mut Crew, dispatcher: &Process, yard: &Yard) -> (f64, Spread) 
             }
         });
         let (begun, spent) = (Instant::now(), dispatcher.processor_time_of_threads());
-        thread::park_timeout(IDLE);
+        let_pass(IDLE);
         let spent = dispatcher.processor_time_of_threads() - spent;
         let percent = 100.0 * spent.as_secs_f64() / begun.elapsed().as_secs_f64();
         let crowded = hand_outs(&mut Pair::of(yard, 0), HAND_OUTS);

@@ -1,10 +1,10 @@
 //! Three processes that have nothing to do.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Process, Yard};
 
+use crate::limits::let_pass;
 use crate::table::Row;
 
 const TIME: Duration = Duration::from_secs(30);
@@ -23,12 +23,12 @@ pub fn measure() -> Vec<Row> {
     runner.wait_for("is connected to");
     let all = [("dispatcher", &dispatcher), ("runner", &runner), ("observer", &observer)];
     // The observer's first look, and what the others do at their start.
-    thread::park_timeout(TIME / 30);
+    let_pass(TIME / 30);
     let spent = |all: &[(&str, &Process)]| -> Duration {
         all.iter().map(|(_, process)| process.processor_time_of_threads()).sum()
     };
     let (begun, before) = (Instant::now(), spent(&all));
-    thread::park_timeout(TIME);
+    let_pass(TIME);
     let spent = spent(&all) - before;
     let row = |what: String, measured, unit, limit| Row {
         what,

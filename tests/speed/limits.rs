@@ -14,6 +14,15 @@ use rusqlite::Connection;
 /// What a database writes at least: a page.
 const PAGE: [u8; 4096] = [7; 4096];
 
+/// Does nothing for so long.
+pub fn let_pass(time: Duration) {
+    let begun = Instant::now();
+    // A thread that has ended may wake us once.
+    while let Some(left) = time.checked_sub(begun.elapsed()) {
+        thread::park_timeout(left);
+    }
+}
+
 /// Does something again and again for so long; how often a second.
 pub fn rate(time: Duration, mut something: impl FnMut()) -> f64 {
     let begun = Instant::now();

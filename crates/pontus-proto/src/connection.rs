@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use crate::limits::LINE_BYTES_MAX;
 use crate::line::{LineBuffer, LineTooLong};
 
-/// How much is asked of the socket at once.
-const READ_BYTES: usize = 16 * 1024;
+/// How much is asked of the socket at once. Most lines are far shorter, and thousands of threads wait with this much on their stacks.
+const READ_BYTES: usize = 2 * 1024;
+
+/// The same in the middle of a line that has turned out to be a long one.
+const LONG_READ_BYTES: usize = 64 * 1024;
 
 /// Why no line came.
 #[derive(Debug, thiserror::Error)]
@@ -71,16 +74,18 @@ impl Connection {
     /// # Errors
     /// See [`ReadError`]; after any of them but `TimedOut` the connection is of no use.
     pub fn read_line(&mut self, deadline: Instant) -> Result<Vec<u8>, ReadError> {
-        let mut piece = [0; READ_BYTES];
         loop {
             if let Some(line) = self.lines.take_line(self.line_bytes_max)? {
                 return Ok(line);
             }
             let left = time_left(deadline).ok_or(ReadError::TimedOut)?;
             self.let_read_wait(left).map_err(ReadError::Io)?;
-            match (&*self.stream).read(&mut piece) {
+            let is_long = self.lines.pending_bytes() >= READ_BYTES;
+            let read =
+                if is_long { Self::read::<LONG_READ_BYTES> } else { Self::read::<READ_BYTES> };
+            match read(self) {
                 Ok(0) => return Err(ReadError::Closed),
-                Ok(count) => self.lines.push(&piece[..count]),
+                Ok(_) => {}
                 Err(error) if is_passing(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                     return Err(ReadError::Closed);
@@ -88,6 +93,15 @@ impl Connection {
                 Err(error) => return Err(ReadError::Io(error)),
             }
         }
+    }
+
+    /// Takes what there is, at most `BYTES`. Not inlined, so that nobody has the longer of them on the stack but who needs it.
+    #[inline(never)]
+    fn read<const BYTES: usize>(&mut self) -> io::Result<usize> {
+        let mut piece = [0; BYTES];
+        let count = (&*self.stream).read(&mut piece)?;
+        self.lines.push(&piece[..count]);
+        Ok(count)
     }
 
     /// Writes one line, which brings its own newline.

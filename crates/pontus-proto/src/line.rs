@@ -44,7 +44,10 @@ impl LineBuffer {
     /// # Errors
     /// [`LineTooLong`] as soon as the line cannot fit into `bytes_max` any more.
     pub fn take_line(&mut self, bytes_max: usize) -> Result<Option<Vec<u8>>, LineTooLong> {
-        let newline = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
+        let new = &self.bytes[self.searched..];
+        // Whether it is there at all is found many bytes at a time, and of a long line's pieces most have none.
+        let has_newline = new.contains(&b'\n');
+        let newline = if has_newline { new.iter().position(|byte| *byte == b'\n') } else { None };
         let Some(end) = newline.map(|at| self.searched + at) else {
             self.searched = self.bytes.len();
             let fits = self.bytes.len() - self.start < bytes_max;
@@ -58,6 +61,11 @@ impl LineBuffer {
         self.searched = self.start;
         self.forget_if_empty();
         Ok(Some(line))
+    }
+
+    /// How many bytes no line was made of yet.
+    pub fn pending_bytes(&self) -> usize {
+        self.bytes.len() - self.start
     }
 
     /// Whether bytes are left that no line was made of.
