@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use pontus_proto::Progress;
-use pontus_proto::limits::SILENCE_MS_MAX;
+use pontus_proto::limits::{OUTPUT_BYTES_MAX, SILENCE_MS_MAX};
 
 use crate::spool::Contents;
 
-/// Output that is sent at once: on a link of 100 KB/s it takes two seconds, so that beats are not held up. Far below what the
-/// protocol allows.
+/// Output that is sent at once, at first: on a link of 100 KB/s it takes two seconds, so that beats are not held up. Far below what
+/// the protocol allows.
 const PIECE_BYTES: usize = 128 * 1024;
+
+/// A piece that was taken within this time may be followed by one of twice the size, up to what the protocol allows: that one is
+/// taken within twice the time.
+const QUICK: Duration = Duration::from_millis(100);
 
 /// Beats in a lease, and in the silence that the dispatcher bears: three may get lost.
 const BEATS: u32 = 4;
@@ -28,6 +32,8 @@ const NEWS_INTERVAL: Duration = Duration::from_millis(500);
 pub struct Said {
     /// How much output the dispatcher has.
     pub output_bytes: u64,
+    /// How much output is sent next, at most.
+    piece_bytes: usize,
     /// How far the tests had come.
     progress: Option<Progress>,
     /// When the lease wants a beat.
@@ -40,13 +46,21 @@ impl Said {
     /// Nothing yet, but that it was taken on.
     pub fn nothing(now: Instant, lease: Duration) -> Said {
         let (beat_due, news_due) = (now + beat_interval(lease), now + NEWS_INTERVAL);
-        Said { output_bytes: 0, progress: None, beat_due, news_due }
+        Said { output_bytes: 0, piece_bytes: PIECE_BYTES, progress: None, beat_due, news_due }
     }
 
     /// A beat, with how far the tests have come.
     pub fn beat(&mut self, now: Instant, lease: Duration, progress: Option<Progress>) {
-        let output_bytes = self.output_bytes;
-        *self = Said { output_bytes, progress, ..Said::nothing(now, lease) };
+        let Said { output_bytes, piece_bytes, .. } = *self;
+        *self = Said { output_bytes, piece_bytes, progress, ..Said::nothing(now, lease) };
+    }
+
+    /// The dispatcher has so many bytes by now, and took its time for the answer.
+    pub fn kept(&mut self, output_bytes: u64, took: Duration) {
+        let is_quick = took < QUICK && output_bytes > self.output_bytes;
+        let twice = (2 * self.piece_bytes).min(OUTPUT_BYTES_MAX);
+        self.piece_bytes = if is_quick { twice } else { PIECE_BYTES };
+        self.output_bytes = output_bytes;
     }
 
     /// Nothing that still holds: on a new connection the dispatcher first wants to know what we hold.
@@ -82,7 +96,7 @@ pub fn next(now: Instant, said: &Said, contents: &Contents) -> Next {
     if now >= beat_due {
         Next::Beat
     } else if unsent > 0 {
-        Next::Output(usize::try_from(unsent).unwrap_or(usize::MAX).min(PIECE_BYTES))
+        Next::Output(usize::try_from(unsent).unwrap_or(usize::MAX).min(said.piece_bytes))
     } else if contents.report.is_some() {
         Next::Report
     } else {
@@ -128,6 +142,22 @@ mod tests {
         let mut anew = said(now, 0);
         anew.forget(now);
         assert_eq!(next(now, &anew, &all), Next::Beat);
+    }
+
+    #[test]
+    fn pieces_grow_while_they_are_taken_quickly() {
+        let now = Instant::now();
+        let flood = contents(u64::MAX, None);
+        let mut said = said(now, 0);
+        let mut sizes = Vec::new();
+        for (sent, took) in
+            [QUICK / 2, QUICK / 2, QUICK / 2, QUICK, QUICK / 2].into_iter().enumerate()
+        {
+            said.kept(sent as u64 + 1, took);
+            let Next::Output(bytes) = next(now, &said, &flood) else { panic!("output is next") };
+            sizes.push(bytes / PIECE_BYTES);
+        }
+        assert_eq!(sizes, [2, 4, 4, 1, 2]);
     }
 
     #[test]

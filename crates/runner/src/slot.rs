@@ -281,8 +281,9 @@ impl Slot {
                 },
                 Next::Report => report(assignment, contents),
             };
+            let asked = Instant::now();
             match self.say(assignment, &request) {
-                Heard::Kept(output_bytes) => said.output_bytes = output_bytes,
+                Heard::Kept(output_bytes) => said.kept(output_bytes, asked.elapsed()),
                 Heard::Over => return End::Over,
                 Heard::Nothing => {}
             }
