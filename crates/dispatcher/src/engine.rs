@@ -7,7 +7,7 @@ mod recovery;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -39,7 +39,7 @@ const DISK_CHECK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Message {
     /// A session begins, and will hear its answers here.
-    Opened(SessionId, Sender<Word>),
+    Opened(SessionId, SyncSender<Word>),
     /// Something happened.
     Happened(Event, Enclosed),
     /// Somebody wants to know what the scheduler alone knows, and hears it here.
@@ -49,6 +49,10 @@ pub enum Message {
     /// The user wants the dispatcher to end.
     Stop,
 }
+
+/// Words that a session may have in its mailbox: the answer to the one question that it may have under way, and that we have started
+/// over, after which it hears nothing more.
+pub const WORDS_MAX: usize = 2;
 
 /// What a session hears of what it asked for.
 pub type Word = Result<Answer, StartedOver>;
@@ -116,7 +120,7 @@ pub struct Engine {
     /// When it is next tried whether there is still any.
     pub next_try: Time,
     /// Who hears answers.
-    pub mailboxes: BTreeMap<SessionId, Sender<Word>>,
+    pub mailboxes: BTreeMap<SessionId, SyncSender<Word>>,
 }
 
 impl Engine {
@@ -271,7 +275,7 @@ impl Engine {
         match after {
             Some(job) => job.answers.push((mailbox.clone(), answer)),
             // A session that ended meanwhile says so itself.
-            None => drop(mailbox.send(Ok(answer))),
+            None => drop(mailbox.try_send(Ok(answer))),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -47,7 +47,7 @@ pub struct Publication {
     /// What the result says.
     pub facts: Facts,
     /// Who waits for it.
-    pub answers: Vec<(Sender<Word>, Answer)>,
+    pub answers: Vec<(SyncSender<Word>, Answer)>,
 }
 
 /// What the thread works with.
@@ -123,7 +123,7 @@ impl Publisher {
         self.pending.extend(failed);
         for (mailbox, answer) in answers {
             // A session that ended meanwhile has nobody to tell.
-            mailbox.send(Ok(answer)).ok();
+            mailbox.try_send(Ok(answer)).ok();
         }
         for (commit, attempt) in outlived {
             // It may have printed nothing. What cannot be removed now is found at the next start.

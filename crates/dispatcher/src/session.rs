@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::{Duration, Instant};
 
 use log::debug;
@@ -16,7 +16,7 @@ use pontus_proto::{
 use pontus_scheduler::{Answer, Event, SessionId};
 
 use crate::board::Board;
-use crate::engine::{Enclosed, Message, StartedOver, Word};
+use crate::engine::{Enclosed, Message, StartedOver, WORDS_MAX, Word};
 use crate::folder::Folder;
 use crate::listener::{Door, Place};
 use crate::look::Look;
@@ -98,7 +98,8 @@ pub fn serve(
     shared: &Shared,
 ) {
     let Some((connection, peer, _place)) = greet(connection, door, &shared.trust) else { return };
-    let (mailbox, answers) = channel();
+    // Thousands of them wait, and a channel without a limit has room for many words from the start.
+    let (mailbox, answers) = sync_channel(WORDS_MAX);
     if engine.send(Message::Opened(id, mailbox)).is_err() {
         return;
     }

@@ -107,7 +107,7 @@ impl Engine {
         self.scheduler = Scheduler::restore(self.config, stored, paused, self.clock.now());
         for mailbox in std::mem::take(&mut self.mailboxes).into_values() {
             // A session that ended meanwhile does not wait.
-            mailbox.send(Err(StartedOver)).ok();
+            mailbox.try_send(Err(StartedOver)).ok();
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Engine {
                 Message::Happened(event, _) => {
                     // The scheduler knows no session by now.
                     let mailbox = event.session().and_then(|id| self.mailboxes.remove(&id));
-                    mailbox.map(|mailbox| mailbox.send(Err(StartedOver)).ok());
+                    mailbox.map(|mailbox| mailbox.try_send(Err(StartedOver)).ok());
                 }
                 Message::Asked(..) | Message::Failed(_) | Message::Stop => {}
             }
