@@ -22,12 +22,18 @@ impl InvalidId {
     }
 }
 
+/// Bytes of the longest id, a SHA-256.
+const ID_BYTES_MAX: usize = 32;
+
+/// The digits in which ids are written.
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// A git object id: SHA-1 (40 hex digits) or SHA-256 (64), lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId {
     bytes_len: u8,
-    bytes: [u8; 32],
+    bytes: [u8; ID_BYTES_MAX],
 }
 
 impl FromStr for CommitId {
@@ -41,7 +47,7 @@ impl FromStr for CommitId {
         if !matches!(text.len(), 40 | 64) {
             return Err(invalid());
         }
-        let mut id = CommitId { bytes_len: (text.len() / 2) as u8, bytes: [0; 32] };
+        let mut id = CommitId { bytes_len: (text.len() / 2) as u8, bytes: [0; ID_BYTES_MAX] };
         for (byte, pair) in id.bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
             *byte = hex_byte(pair).ok_or_else(invalid)?;
         }
@@ -60,9 +66,14 @@ fn hex_byte(pair: &[u8]) -> Option<u8> {
 
 impl fmt::Display for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes[..usize::from(self.bytes_len)]
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        // It is written many times for each commit, so digit by digit would cost more than the rest of a line.
+        let mut digits = [0; 2 * ID_BYTES_MAX];
+        let bytes = &self.bytes[..usize::from(self.bytes_len)];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+        }
+        let text = str::from_utf8(&digits[..2 * bytes.len()]).map_err(|_| fmt::Error)?;
+        f.write_str(text)
     }
 }
 
