@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pontus_proto::limits::POLL_MS_MAX;
 use pontus_tests::{Goal, Process, Spread, Yard};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -15,8 +16,8 @@ use crate::table::Row;
 
 const CROWDS: [usize; 2] = [1_000, 4_000];
 
-/// Two polls of each, so that all of it is seen.
-const IDLE: Duration = Duration::from_secs(10);
+/// A poll of each, so that all of it is seen.
+const IDLE: Duration = Duration::from_millis(POLL_MS_MAX);
 const HAND_OUTS: u32 = 200;
 const PATIENCE: Duration = Duration::from_millis(50);
 

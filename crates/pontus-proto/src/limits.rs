@@ -21,8 +21,9 @@ pub const STRANGERS_MAX: usize = 64;
 /// From the connection's start to the end of the greeting. Nobody needs longer on a working link.
 pub const GREETING_MS_MAX: u64 = 3_000;
 
-/// How long `ready` may stay unanswered: long enough to be cheap, short enough to notice a link that is gone.
-pub const POLL_MS_MAX: u64 = 5_000;
+/// How long `ready` may stay unanswered: long enough that thousands who wait are cheap, short enough to notice a link that is gone,
+/// and that nothing on the way takes it for dead.
+pub const POLL_MS_MAX: u64 = 20_000;
 
 /// Silence after which the dispatcher closes a connection.
 pub const SILENCE_MS_MAX: u64 = 60_000;
