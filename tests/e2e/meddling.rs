@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pontus_proto::{Code, Reply, Request, State};
+use pontus_proto::{Bytes, Code, Reply, Request, State};
 use pontus_tests::{
     Checkpoint, Process, SmallDisk, Speaker, Yard, end_of, last_line, made_up, passed, program,
     submission,
@@ -209,14 +209,15 @@ fn a_folder_that_is_read_only_for_a_while() {
     // The verdict is on the disk, and the result comes later.
     assert_eq!(runner.report(attempt, 0), Reply::Recorded {});
     dispatcher.wait_for("Permission denied (os error 13); trying until it can be");
-    assert_eq!(runner.refused(&Request::Ready {}), Code::StorageFull);
+    // Nothing of the second commit's output is taken, and its runner keeps it.
+    let attempt = runner.take();
+    let data = Bytes(b"hello".to_vec());
+    let output = Request::Output { commit: attempt.0, attempt: attempt.1, offset: 0, data };
+    assert_eq!(runner.refused(&output), Code::StorageFull);
     folders.iter().for_each(|folder| allow(folder, 0o755));
     dispatcher.wait_for(&format!("{}: verdict passed", made_up(1)));
-    // The second commit was this runner's all the while.
-    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
-    let attempt = runner.take();
-    assert_eq!(attempt.0, made_up(2));
-    assert_eq!(runner.report(attempt, 0), Reply::Recorded {});
+    runner.print(attempt, 0, b"hello");
+    assert_eq!(runner.report(attempt, 5), Reply::Recorded {});
     yard.result(&dispatcher, &made_up(2).to_string());
 }
 

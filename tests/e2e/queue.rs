@@ -143,7 +143,7 @@ fn output_over_the_limit_is_refused() {
     let (commit, attempt) = runner.take();
     // As if as much had come as may come; a hole takes no room.
     let path = yard.path().join(format!("test_results/.pontus/output/{commit}.{attempt}"));
-    let file = std::fs::File::options().write(true).open(path).unwrap();
+    let file = std::fs::File::create_new(path).unwrap();
     file.set_len(ATTEMPT_BYTES_MAX).unwrap();
     drop(runner);
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);

@@ -31,7 +31,9 @@ fn each_file_that_the_architecture_names_is_there() {
 
 #[test]
 fn each_link_leads_somewhere() {
-    for document in ["README.md", "ARCHITECTURE.md", "SECURITY.md", "RELIABILITY.md"] {
+    let documents =
+        ["README.md", "ARCHITECTURE.md", "PERFORMANCE.md", "RELIABILITY.md", "SECURITY.md"];
+    for document in documents {
         let text = read(document);
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for target in targets.filter(|target| !target.contains("://")) {
