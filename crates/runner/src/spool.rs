@@ -7,13 +7,17 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use pontus_proto::{Attempt, CommitId, InstanceId, Progress, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::bell::Bell;
+
+/// How soon a dispatcher that is there has the report. Until then our disk is left alone: a file system that is syncing holds up
+/// whatever else is done in it, the next checkout among it.
+const DELIVERY: Duration = Duration::from_millis(100);
 
 /// What the spool knows of a finished attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +49,8 @@ pub struct Reader {
     output: File,
     contents: Mutex<Contents>,
     /// Whether the dispatcher has all of it, or wants none of it.
-    is_over: AtomicBool,
+    is_over: Mutex<bool>,
+    let_go: Condvar,
     bell: Arc<Bell>,
 }
 
@@ -121,13 +126,21 @@ pub fn clear(folder: &Path) -> io::Result<()> {
 
 impl Reader {
     fn new(output: File, contents: Contents, bell: Arc<Bell>) -> Reader {
-        let (contents, is_over) = (Mutex::new(contents), AtomicBool::new(false));
-        Reader { output, contents, is_over, bell }
+        let contents = Mutex::new(contents);
+        Reader { output, contents, is_over: Mutex::default(), let_go: Condvar::new(), bell }
     }
 
     /// Nothing of it is needed any more: what is not yet on the disk need not be.
     pub fn let_go(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        *self.is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.let_go.notify_all();
+    }
+
+    /// Whether that is so, or becomes so soon.
+    fn is_let_go_within(&self, time: Duration) -> bool {
+        let is_over = self.is_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.let_go.wait_timeout_while(is_over, time, |is_over| !*is_over);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// What there is to deliver so far.
@@ -229,13 +242,12 @@ impl Writer {
 
     /// Makes durable what has not been delivered by then. A report of which a failing machine has left only a part is none.
     fn sync(&self, report: &File) -> io::Result<()> {
-        for sync in [&self.file, report, &File::open(&self.folder)?] {
-            if self.reader.is_over.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            sync.sync_all()?;
+        if self.reader.is_let_go_within(DELIVERY) {
+            return Ok(());
         }
-        Ok(())
+        self.file.sync_all()?;
+        report.sync_all()?;
+        File::open(&self.folder)?.sync_all()
     }
 
     fn append(&mut self, data: &[u8]) {
