@@ -19,6 +19,7 @@ mod meddling;
 mod next;
 mod output;
 mod peer;
+mod published;
 mod queue;
 mod retention;
 mod runners;

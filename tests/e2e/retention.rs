@@ -12,6 +12,7 @@ fn tested(yard: &Yard, runner: &mut Speaker, number: u32) {
     let attempt = runner.take();
     runner.print(attempt, 0, b"hello\n");
     assert_eq!(runner.report(attempt, 6), Reply::Recorded {});
+    Speaker::client(yard).wait(attempt.0);
 }
 
 /// The results that are there, by the numbers of their commits.
@@ -122,8 +123,10 @@ fn output_of_lost_attempts_does_not_pile_up() {
     let mut other = Speaker::runner(&yard, "elm", "q", &[]);
     let others = other.take();
     assert_eq!(other.report(others, 0), Reply::Recorded {});
+    Speaker::client(&yard).wait(others.0);
     assert_eq!(outputs(&yard), [format!("{}.4", made_up(1))]);
     assert_eq!(runner.report(attempt, 6), Reply::Recorded {});
+    Speaker::client(&yard).wait(attempt.0);
     assert_eq!(outputs(&yard), [""; 0]);
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use pontus_proto::{Code, Reply, Request};
+use pontus_proto::{ClientError, Code, Reply, Request};
 use pontus_tests::{
     Failing, SmallDisk, Speaker, Yard, end_of, made_up, passed, program, submission,
 };
@@ -113,31 +113,32 @@ fn a_sync_that_fails_ends_the_dispatcher() {
     Speaker::client(&yard).submit(submission(2, "p"));
 }
 
-/// Has a commit reported whose dispatcher cannot sync the file at `path`, by a `call` that fails. Ends when that has; false where nothing
-/// can be made to fail here.
-fn report_unsynced(yard: &Yard, call: &str, path: &str) -> bool {
+/// Has a commit reported whose dispatcher cannot sync the file at `path`, by a `call` that fails. Ends when that has. What its runner hears;
+/// none where nothing can be made to fail here.
+fn report_unsynced(yard: &Yard, call: &str, path: &str) -> Option<Result<Reply, ClientError>> {
     // The next start has nothing to repair then.
     yard.dispatcher(&[]).stop();
     let paths = [results(yard, path)];
     let calls = Failing { calls: call, how: "error=EIO", paths: &paths };
-    let Some(command) = calls.command(yard, &program("dispatcher")) else { return false };
+    let command = calls.command(yard, &program("dispatcher"))?;
     let dispatcher = yard.dispatcher_by(command, &[]);
     Speaker::client(yard).submit(submission(1, "p"));
     let mut runner = Speaker::runner(yard, "oak", "p", &[]);
     let attempt = runner.take();
     runner.print(attempt, 0, b"hello\n");
-    assert_eq!(runner.refused(&passed(attempt, 6)), Code::Stopping);
+    let heard = runner.try_ask(&passed(attempt, 6));
     let (code, line) = end_of(dispatcher);
     assert_eq!(code, Some(74));
     assert!(line.contains("cannot sync "), "{line}");
-    true
+    Some(heard)
 }
 
 #[test]
 fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
     let yard = Yard::new();
-    if report_unsynced(&yard, "fsync", &format!(".pontus/{}.new", made_up(1))) {
-        // The verdict was on the disk before.
+    if let Some(heard) = report_unsynced(&yard, "fsync", &format!(".pontus/{}.new", made_up(1))) {
+        // The verdict was on the disk before, and the output.
+        assert!(matches!(heard, Ok(Reply::Recorded {})), "{heard:?}");
         let dispatcher = yard.dispatcher(&[]);
         let result = yard.result(&dispatcher, &made_up(1).to_string());
         assert!(result.contains("\nhello\n"), "{result}");
@@ -147,7 +148,10 @@ fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
 #[test]
 fn output_that_cannot_be_synced_ends_the_dispatcher_before_its_verdict() {
     let yard = Yard::new();
-    if report_unsynced(&yard, "fdatasync", &format!(".pontus/output/{}.1", made_up(1))) {
+    let output = format!(".pontus/output/{}.1", made_up(1));
+    if let Some(heard) = report_unsynced(&yard, "fdatasync", &output) {
+        let is_refused = matches!(heard, Err(ClientError::Refused { code: Code::Stopping, .. }));
+        assert!(is_refused, "{heard:?}");
         let _dispatcher = yard.dispatcher(&[]);
         assert_eq!(Speaker::client(&yard).status(1).running, 1);
     }

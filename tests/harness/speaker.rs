@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use pontus_proto::limits::POLL_MS_MAX;
 use pontus_proto::{
     Attempt, Bytes, Client, ClientError, Code, CommitId, Counts, ReadError, Reply, Report, Request,
-    Role, Status, Submission, Verdict,
+    Role, State, Status, Submission, Verdict,
 };
 
 use crate::yard::Yard;
+
+/// Long enough to have asked.
+const SOON: Duration = Duration::from_millis(500);
 
 /// A greeted connection.
 #[derive(Debug)]
@@ -103,9 +107,16 @@ impl Speaker {
 
     /// Asks for work, and is gone before there is any.
     pub fn leave_while_waiting(mut self) {
-        // Long enough to have asked.
-        let asked = self.0.ask_within(Duration::from_millis(500), &Request::Ready {});
-        assert!(matches!(asked, Err(ClientError::Lost(ReadError::TimedOut))), "{asked:?}");
+        assert!(!self.hears_soon(&Request::Ready {}), "there was work");
+    }
+
+    /// Asks, and says whether there is an answer soon. There will be none for this one any more where there is not.
+    pub fn hears_soon(&mut self, request: &Request) -> bool {
+        match self.0.ask_within(SOON, request) {
+            Ok(_) => true,
+            Err(ClientError::Lost(ReadError::TimedOut)) => false,
+            Err(error) => panic!("{request:?}: {error}"),
+        }
     }
 
     /// Sends output, in one piece.
@@ -114,6 +125,12 @@ impl Speaker {
         let data = Bytes(data.to_vec());
         let kept = self.ask(&Request::Output { commit, attempt, offset, data });
         assert_eq!(kept, Reply::Kept { output_bytes });
+    }
+
+    /// Waits for the verdict of a commit, hence for its result.
+    pub fn wait(&mut self, commit: CommitId) {
+        let waited = self.ask(&Request::Wait { commit, wait_ms: POLL_MS_MAX });
+        assert!(matches!(waited, Reply::Waited { state: State::Done, .. }), "{waited:?}");
     }
 
     /// Says that all tests have passed, with so much output.

@@ -59,7 +59,7 @@ impl Peer {
 
     /// The next line; an empty one where the connection has ended.
     pub fn hear(&mut self) -> String {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = [0; 4 * 1024];
         while !self.bytes.ends_with(b"\n") {
             // A peer that was shown out while it wrote is reset.
             let count = self.stream.read(&mut piece).unwrap_or(0);

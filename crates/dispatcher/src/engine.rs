@@ -23,6 +23,7 @@ use crate::clock::{Clock, wall_ms};
 use crate::exit::DiskFailed;
 use crate::folder::Folder;
 use crate::publisher::{Job, Publication};
+use crate::results::Facts;
 use crate::retention::Keep;
 use crate::store::Store;
 use crate::tide::Tide;
@@ -30,6 +31,10 @@ use crate::translate;
 
 /// Events of one database transaction. More would only make the first of them wait.
 const BATCH_MAX: usize = 1024;
+
+/// Results that may be still to be written while their runners go on. With more of them, a runner waits for its own: results are
+/// made more slowly than verdicts, and what waits for its turn takes room.
+const UNWRITTEN_MAX: usize = 256;
 
 /// How long the disk is not looked after, at most: whether our folder is still there, or takes something again.
 const DISK_CHECK: Duration = Duration::from_secs(1);
@@ -113,6 +118,8 @@ pub struct Engine {
     pub clock: Clock,
     /// Publishes.
     pub publisher: Sender<Job>,
+    /// Each publication that is not done yet has a clone of it.
+    pub unwritten: Arc<()>,
     /// Rises when something has changed.
     pub tide: Arc<Tide>,
     /// What keeps it from its work.
@@ -241,8 +248,9 @@ impl Engine {
         }
     }
 
-    /// Does what follows from one event, in its order: that a verdict is there is said when its result is. What was to be
-    /// remembered is so by now, and is only told to whoever reads the log.
+    /// Does what follows from one event, in its order: that a verdict is there is said when its result is; only its runner, who
+    /// has nothing to do with that, need not wait for it. What was to be remembered is so by now, and is only told to whoever
+    /// reads the log.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
         let mut job: Option<Publication> = None;
         for effect in effects {
@@ -250,13 +258,14 @@ impl Engine {
                 Effect::Publish(commit) => {
                     // Somebody may have had it queued again meanwhile: then there is nothing to publish yet.
                     let facts = self.store.facts(commit).context(DiskFailed)?;
-                    let next = facts.map(|facts| Publication { facts, answers: Vec::new() });
+                    let next = facts.map(|facts| self.publication(facts));
                     self.publish(std::mem::replace(&mut job, next));
                 }
-                Effect::Say(
-                    session,
-                    answer @ (Answer::Recorded | Answer::Decided | Answer::Done),
-                ) => {
+                Effect::Say(session, answer @ Answer::Recorded) => {
+                    let after = job.as_mut().filter(|_| self.unwritten() > UNWRITTEN_MAX);
+                    self.say(session, answer, after);
+                }
+                Effect::Say(session, answer @ (Answer::Decided | Answer::Done)) => {
                     self.say(session, answer, job.as_mut());
                 }
                 Effect::Say(session, answer) => {
@@ -274,13 +283,28 @@ impl Engine {
         let Some(mailbox) = self.mailboxes.get(&session) else { return };
         match after {
             Some(job) => job.answers.push((mailbox.clone(), answer)),
+            // Whose verdict was there already: its result may be about to be written.
+            None if answer == Answer::Decided && self.unwritten() > 0 => {
+                self.have_done(Job::Say(mailbox.clone(), answer));
+            }
             // A session that ended meanwhile says so itself.
             None => drop(mailbox.try_send(Ok(answer))),
         }
     }
 
+    fn publication(&self, facts: Facts) -> Publication {
+        Publication { facts, answers: Vec::new(), unwritten: Arc::clone(&self.unwritten) }
+    }
+
+    /// How many results are still to be written.
+    fn unwritten(&self) -> usize {
+        Arc::strong_count(&self.unwritten) - 1
+    }
+
     fn publish(&self, publication: Option<Publication>) {
-        publication.into_iter().for_each(|publication| self.have_done(Job::Publish(publication)));
+        publication
+            .into_iter()
+            .for_each(|publication| self.have_done(Job::Publish(publication.into())));
     }
 
     /// Where an attempt begins, nobody wants to know any more what the one before has printed. So there is never more than one

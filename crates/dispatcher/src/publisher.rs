@@ -34,7 +34,9 @@ const SLICE_MAX: usize = 32;
 #[derive(Debug)]
 pub enum Job {
     /// A verdict is there.
-    Publish(Publication),
+    Publish(Box<Publication>),
+    /// This may be said once what came before it is there.
+    Say(SyncSender<Word>, Answer),
     /// These have a verdict, and perhaps no result that says so.
     Repair(Vec<CommitId>),
     /// Nobody wants to know any more what this attempt has printed: the commit has another.
@@ -48,6 +50,8 @@ pub struct Publication {
     pub facts: Facts,
     /// Who waits for it.
     pub answers: Vec<(SyncSender<Word>, Answer)>,
+    /// Is dropped when it is done.
+    pub unwritten: Arc<()>,
 }
 
 /// What the thread works with.
@@ -106,14 +110,17 @@ impl Publisher {
     }
 
     fn work(&mut self, jobs: impl Iterator<Item = Job>) -> Result<()> {
-        let (mut all, mut answers, mut outlived) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut all, mut answers, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
+        let mut outlived = Vec::new();
         for job in jobs {
             match job {
                 Job::Publish(publication) => {
                     self.retention.add(publication.facts.commit, publication.facts.decided_ms);
                     all.push(publication.facts);
                     answers.extend(publication.answers);
+                    unwritten.push(publication.unwritten);
                 }
+                Job::Say(mailbox, answer) => answers.push((mailbox, answer)),
                 Job::Repair(commits) => self.pending.extend(commits),
                 Job::Forget(commit, attempt) => outlived.push((commit, attempt)),
             }
@@ -121,6 +128,7 @@ impl Publisher {
         self.expire();
         let failed = self.publish(all, true)?;
         self.pending.extend(failed);
+        drop(unwritten);
         for (mailbox, answer) in answers {
             // A session that ended meanwhile has nobody to tell.
             mailbox.try_send(Ok(answer)).ok();

@@ -64,6 +64,7 @@ pub fn serve(config: Config) -> Result<()> {
         folder: Arc::clone(&folder),
         clock,
         publisher,
+        unwritten: Arc::default(),
         tide: Arc::clone(&tide),
         trouble: None,
         next_try: clock.now(),
