@@ -12,4 +12,7 @@ case "${*:-}" in
 *) set -- "$@" "$PWD/target/bench.json" ;;
 esac
 cargo build --release --quiet --locked --bins
-exec cargo bench --quiet --locked --package pontus-tests --bench speed -- "$@"
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+cargo bench --quiet --locked --package pontus-tests --bench speed -- "$@"

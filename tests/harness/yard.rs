@@ -43,6 +43,11 @@ impl Yard {
         yard
     }
 
+    /// Has the folder stay where it is, for somebody else to remove.
+    pub fn leave_behind(&mut self) {
+        self.folder.disable_cleanup(true);
+    }
+
     /// Makes the two clones, from what the master has now. What they were before is gone.
     pub fn clone_master(&self) {
         for clone in [self.observers(), self.runners()] {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pontus_tests::{Goal, Spread, Yard};
 
 use crate::crew::{Crew, Peer, dispatcher, submit};
-use crate::limits::{Fsync, Sqlite, rate};
+use crate::limits::{Fsync, Sqlite, rate, yard};
 use crate::table::Row;
 
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
@@ -16,7 +16,7 @@ const TIME: Duration = Duration::from_millis(700);
 const GOAL: f64 = 10.0;
 
 pub fn measure() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let _dispatcher = dispatcher(&yard, &["--max-undecided", "10000000"]);
     let (mut fsync, mut sqlite) = (Fsync::in_folder(yard.path()), Sqlite::in_folder(yard.path()));
     let (mut fsyncs, mut rows, mut accepted) = (Vec::new(), Vec::new(), [const { Vec::new() }; 3]);

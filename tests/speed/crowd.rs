@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::crew::{Crew, READY, dispatcher, register};
 use crate::handout::Pair;
-use crate::limits::let_pass;
+use crate::limits::{let_pass, yard};
 use crate::table::Row;
 
 const CROWDS: [usize; 2] = [1_000, 4_000];
@@ -34,7 +34,7 @@ pub fn measure() -> Vec<Row> {
 }
 
 fn crowd(runners: usize) -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let dispatcher = dispatcher(&yard, &["--max-connections", "5000"]);
     let alone = hand_outs(&mut Pair::of(&yard, 0), 0);
     let empty_bytes = dispatcher.resident_bytes();

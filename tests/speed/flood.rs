@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pontus_tests::{Goal, Spread, Yard};
+use pontus_tests::{Goal, Spread};
 
-use crate::limits::pipe_to_file;
+use crate::limits::{pipe_to_file, yard};
 use crate::table::Row;
 
 const BYTES: u64 = 256 * 1024 * 1024;
@@ -14,7 +14,7 @@ const ROUNDS: usize = 3;
 const ENOUGH: f64 = 300.0;
 
 pub fn measure() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&["--output-limit", "512MiB"]);
     let lasts = |script: &str, round: usize| {

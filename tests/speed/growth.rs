@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pontus_tests::{Goal, Spread, Yard};
 
 use crate::crew::{Crew, Peer, READY, dispatcher, report, submit};
-use crate::limits::times;
+use crate::limits::{times, yard};
 use crate::table::Row;
 
 const QUEUED: [u32; 3] = [10, 1_000, 100_000];
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const FLAT: f64 = 1.3;
 
 pub fn measure() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let _dispatcher = dispatcher(&yard, &[]);
     let (mut queued, mut measured) = (0, Vec::new());
     for length in QUEUED {

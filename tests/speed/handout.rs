@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pontus_tests::{Goal, Spread, Yard};
 
 use crate::crew::{Peer, READY, commit_of, dispatcher, report, submit};
-use crate::limits::{Fsync, Loopback};
+use crate::limits::{Fsync, Loopback, yard};
 use crate::table::Row;
 
 const ROUNDS: u32 = 600;
@@ -14,7 +14,7 @@ const ROUNDS: u32 = 600;
 const REST: Duration = Duration::from_millis(1);
 
 pub fn measure() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let _dispatcher = dispatcher(&yard, &[]);
     let (mut fsync, mut loopback) = (Fsync::in_folder(yard.path()), Loopback::new());
     let mut pair = Pair::of(&yard, 0);

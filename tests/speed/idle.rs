@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pontus_tests::{Goal, Process, Yard};
+use pontus_tests::{Goal, Process};
 
-use crate::limits::let_pass;
+use crate::limits::{let_pass, yard};
 use crate::table::Row;
 
 const TIME: Duration = Duration::from_secs(30);
@@ -14,7 +14,7 @@ const CORE_PERCENT: f64 = 0.1;
 const MIB: f64 = 8.0;
 
 pub fn measure() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let dispatcher = yard.dispatcher(&[]);
     let runner = yard.runner(&[]);
     let mut command = yard.command("observer");

@@ -9,6 +9,7 @@ use pontus_tests::{Goal, Speaker, Spread, Yard, git, program, project_root, subm
 
 use crate::by_hand::{Hand, commits};
 use crate::crew::PROJECT;
+use crate::limits::yard;
 use crate::table::Row;
 
 /// Commits that are in the clone, that have to be fetched, and that come through the hook.
@@ -29,7 +30,7 @@ pub fn measure() -> Vec<Row> {
 
 /// Pontus and a hand in turn, commit by commit.
 fn one_by_one() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let commits = commits(&yard.master(), 1 + 2 * (HERE + FETCHED) + HOOKED);
     let mut commits = commits.iter();
     bring(&yard, &commits.as_slice()[2 * HERE]);
@@ -95,7 +96,7 @@ fn rows(
 
 /// A hundred commits, on more and more slots, against hands in parallel.
 fn many_at_once() -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let commits = commits(&yard.master(), SLOTS.len() * (WARMING + QUEUED));
     bring(&yard, commits.last().unwrap());
     git(&yard.runners(), &["fetch", "-q", "origin"]);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread, Yard, remember};
 
+use crate::limits::yard;
 use crate::table::Row;
 
 const ROUNDS: usize = 20;
@@ -16,10 +17,10 @@ const WITH_PAST_MS: f64 = 500.0;
 const REGISTERED_MS: f64 = 15.0;
 
 pub fn measure() -> Vec<Row> {
-    let empty = Yard::new();
-    let old = Yard::new();
+    let empty = yard();
+    let old = yard();
     remember(&old, VERDICTS);
-    let started = (0..ROUNDS).map(|_| starts(&Yard::new()));
+    let started = (0..ROUNDS).map(|_| starts(&yard()));
     let started = Spread::of_times(started.collect::<Vec<_>>()).median();
     let with_past = Spread::of_times((0..ROUNDS_WITH_PAST).map(|_| starts(&old))).median();
     let row = |what: &str, measured, limit| Row {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pontus_tests::{Goal, Spread, Yard};
 
 use crate::crew::{Crew, Peer, READY, dispatcher, register, report, submit};
-use crate::limits::{Sqlite, rate};
+use crate::limits::{Sqlite, rate, yard};
 use crate::table::Row;
 
 const RUNNERS: [usize; 3] = [1, 8, 64];
@@ -20,7 +20,7 @@ pub fn measure() -> Vec<Row> {
 }
 
 fn measure_on(cores: &'static str) -> Vec<Row> {
-    let yard = Yard::new();
+    let yard = yard();
     let dispatcher = dispatcher(&yard, &[]);
     if cores == "one core" {
         pin(&yard, dispatcher.id());
