@@ -38,8 +38,9 @@ impl Scheduler {
         for old in outdated {
             self.decide(old, Why::GaveWay(commit), out);
         }
-        out.push(Effect::Say(from, Answer::Accepted { commit, new: true }));
+        // A runner that is told at once has work to do; who handed it in has done its own.
         self.queue(now, commit, out);
+        out.push(Effect::Say(from, Answer::Accepted { commit, new: true }));
     }
 
     /// The queued commits that need not be tested any more once this one is.
