@@ -3,7 +3,7 @@
 //! Here stands what every call has in common: the environment, the settings that keep hooks and helpers out, the
 //! deadlines and the bounds. What is asked of a repository is in `questions`, what is got from its origin in
 //! `origin`, refs many at a time in `refs`, a private checkout in `checkout`; `names` checks what goes in, `error`
-//! says what went wrong, `printed` has what git prints read without git.
+//! says what went wrong. Read without git are what it prints (`printed`), a checkout's `index`, and which `objects` are there.
 //!
 //! Known to work with git 2.39 and 2.47.
 
@@ -11,6 +11,7 @@ mod checkout;
 mod error;
 mod index;
 mod names;
+mod objects;
 mod origin;
 mod origin_name;
 pub mod printed;
@@ -23,6 +24,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use rustix::fs::{Access, access};
 
 use crate::child::{How, Job, RunError, Stream, run, run_with_input};
 use crate::stop::Stop;
@@ -294,7 +297,7 @@ impl<'a> Call<'a> {
             env.push(("GIT_SSH_COMMAND".into(), SSH_COMMAND.into()));
         }
         Ok(Job {
-            program: git.program.clone(),
+            program: found(&git.program, &env),
             dir: git.place.dir.clone(),
             env,
             timeout: self.deadline,
@@ -356,6 +359,21 @@ fn environment(
         env.push((name.into(), value.into()));
     }
     env
+}
+
+/// The path of a program in the `PATH` of `env`, or its name where it is not found there. Whoever starts a path need not look for it
+/// between fork and exec, so std does not copy this whole process for that.
+fn found(program: &OsStr, env: &[(OsString, OsString)]) -> OsString {
+    let is_program = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    let path = env.iter().find(|(name, _)| name == "PATH").filter(|_| !is_path(program));
+    let folders = path.into_iter().flat_map(|(_, folders)| std::env::split_paths(folders));
+    // A folder that is not absolute is one of where the program starts.
+    let found = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(program));
+    found.into_iter().find(is_program).map_or_else(|| program.to_owned(), PathBuf::into_os_string)
+}
+
+fn is_path(program: &OsStr) -> bool {
+    program.as_encoded_bytes().contains(&b'/')
 }
 
 /// The one line of text that git printed.

@@ -118,9 +118,10 @@ impl Tester {
         course: &mut Course,
     ) -> Result<Vec<Unit>, String> {
         let mut started = Instant::now();
-        // Most commits are in the clone already, and most trees in order: whoever looks first takes longer.
-        if !self.checkout.try_update(commit, patience) {
-            self.clone.bring(commit, patience)?;
+        let lacks = || self.checkout.lacks(commit);
+        // Most trees are in order: whoever asks git first whether the commit is here takes longer.
+        if lacks() || !self.checkout.try_update(commit, patience) {
+            self.clone.bring(commit, &lacks, patience)?;
             started = Instant::now();
             self.check_out(commit, patience)?;
         }

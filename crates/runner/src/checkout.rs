@@ -1,30 +1,25 @@
 //! A slot's checkout: a tree of files that is kept warm from one commit to the next.
 //!
-//! What git knows of it lies in a folder beside it, out of the way of tests. What the tests find at `.git` is a repository
-//! of their own, written anew for each commit: it shares objects with the clone and nothing else, so whatever a test does
-//! to it is gone with the next commit, and never reaches the clone.
+//! What git knows of it lies in a folder beside it, out of the way of tests, who find a repository of their own at `.git`.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use log::warn;
-use pontus_exec::{Git, GitError, Job, Stop, Tracked};
+use pontus_exec::{Git, GitError, Tracked};
 use pontus_proto::CommitId;
 
 use crate::attempt::Patience;
+use crate::planted;
 use crate::regular;
+use crate::removal::remove;
 
 /// Where a repository lists what is kept from one commit to the next, in patterns like those of a `.gitignore`.
 const KEEP_LIST: &str = "tests/.pontus-keep";
 
 /// More than anybody needs, and little enough for a command line.
 const KEEP_LIST_BYTES_MAX: u64 = 16 * 1024;
-
-/// How long removing a tree may take that is too deep for us.
-const REMOVAL: Duration = Duration::from_secs(600);
 
 /// One checkout.
 #[derive(Debug)]
@@ -64,9 +59,13 @@ impl Checkout {
     /// Does the same where that is quickly done, and says whether it is: the commit is here, and so is a tree in order.
     pub fn try_update(&self, commit: CommitId, patience: &Patience<'_>) -> bool {
         let git = self.git(patience);
-        let ready = self.control.exists() && remove(&self.tree.join(".git")).is_ok();
         let is_out = || git.try_checkout(&commit.to_string()).unwrap_or(false);
-        ready && is_out() && self.settle(&git, commit).is_ok()
+        self.control.exists() && is_out() && self.settle(&git, commit).is_ok()
+    }
+
+    /// Whether the clone is certainly without the commit. No process is asked.
+    pub fn lacks(&self, commit: CommitId) -> bool {
+        Git::in_checkout(&self.control, &self.tree).lacks(&commit.to_string())
     }
 
     /// What git tracks in `tests/` of the commit that is checked out.
@@ -86,9 +85,7 @@ impl Checkout {
     }
 
     fn switch(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
-        let cannot = |error: io::Error| format!("cannot write {}: {error}", self.tree.display());
         let git = self.git(patience);
-        remove(&self.tree.join(".git")).map_err(cannot)?;
         git.checkout(&commit.to_string()).map_err(failed)?;
         self.settle(&git, commit)
     }
@@ -107,34 +104,20 @@ impl Checkout {
         patterns(&text)
     }
 
-    /// Writes the repository that the tests see. Without one, a `git` in a test would find the clone that all of this lies in.
+    /// Without a repository of its own, a `git` in a test would find the clone that all of this lies in.
     fn plant(&self, commit: CommitId) -> io::Result<()> {
-        let planted = self.tree.join(".git");
-        fs::create_dir_all(planted.join("objects/info"))?;
-        fs::create_dir_all(planted.join("refs/heads"))?;
-        fs::write(planted.join("config"), config(commit))?;
-        let shared = self.control.join("objects/info/alternates");
-        fs::copy(shared, planted.join("objects/info/alternates"))?;
-        fs::copy(self.control.join("index"), planted.join("index"))?;
+        let shared = fs::read(self.control.join("objects/info/alternates"))?;
         // Where the clone's history is cut off, so is the checkout's.
-        let shallow = self.clone_git_dir.join("shallow");
-        if shallow.exists() {
-            fs::copy(shallow, planted.join("shallow"))?;
-        }
-        fs::write(planted.join("HEAD"), format!("{commit}\n"))
+        let shallow = match fs::read(self.clone_git_dir.join("shallow")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            shallow => Some(shallow?),
+        };
+        let index = self.control.join("index");
+        planted::plant(&self.tree.join(".git"), commit, &shared, shallow.as_deref(), &index)
     }
 
     fn git(&self, patience: &Patience<'_>) -> Git {
         patience.give(Git::in_checkout(&self.control, &self.tree))
-    }
-}
-
-/// The least that makes a folder a repository. The length of an id tells its object format.
-fn config(commit: CommitId) -> &'static str {
-    if commit.to_string().len() == 40 {
-        "[core]\n\trepositoryFormatVersion = 0\n\tbare = false\n"
-    } else {
-        "[core]\n\trepositoryFormatVersion = 1\n\tbare = false\n[extensions]\n\tobjectFormat = sha256\n"
     }
 }
 
@@ -148,44 +131,6 @@ fn patterns(text: &str) -> Vec<String> {
     text.lines().map(str::trim_end).filter(is_pattern).map(str::to_owned).collect()
 }
 
-/// Removes a file, a link or a whole folder, where there is one.
-fn remove(path: &Path) -> io::Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path).or_else(|_| remove_stubborn(path)),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    removed
-        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
-}
-
-/// Removes a folder that a test has made too deep for open descriptors and paths, or read-only: the system's own tools can.
-fn remove_stubborn(path: &Path) -> io::Result<()> {
-    for (program, args) in [("chmod", ["-R", "u+rwX"].as_slice()), ("rm", &["-r", "-f"])] {
-        let job = Job {
-            program: program.into(),
-            args: args
-                .iter()
-                .map(OsStr::new)
-                .chain([OsStr::new("--"), path.as_os_str()])
-                .map(OsStr::to_owned)
-                .collect(),
-            dir: "/".into(),
-            env: std::env::vars_os().collect(),
-            timeout: REMOVAL,
-            grace: Duration::ZERO,
-            merge: true,
-        };
-        let ended = pontus_exec::run(&job, &Stop::never(), &mut |_, _| {});
-        ended.map_err(io::Error::other)?;
-    }
-    // Whatever rm could not do, this says why.
-    match fs::symlink_metadata(path) {
-        Ok(_) => fs::remove_dir_all(path),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,18 +140,5 @@ mod tests {
         let text = "# caches\ntarget/\n\n  \n/node_modules\n*.o  \n";
         assert_eq!(patterns(text), ["target/", "/node_modules", "*.o"]);
         assert!(patterns("").is_empty());
-    }
-
-    #[test]
-    fn a_folder_that_is_very_deep_can_be_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let deep = folder.path().join("deep");
-        let dig = "import os, sys\nos.mkdir(sys.argv[1]); os.chdir(sys.argv[1])\n\
-                   for _ in range(5000): os.mkdir('d'); os.chdir('d')\n";
-        let status = std::process::Command::new("python3").arg("-c").arg(dig).arg(&deep).status();
-        assert!(status.unwrap().success());
-        remove(&deep).unwrap();
-        assert!(!deep.exists());
-        remove(&deep).unwrap();
     }
 }

@@ -30,14 +30,19 @@ impl Clone {
         Clone { git, fetching: Mutex::new(()) }
     }
 
-    /// Sees to it that the commit is in the clone: it is there, or is fetched by its id, or with all branches. An origin that
-    /// does not answer is asked again a few times.
+    /// Sees to it that the commit is in the clone: it is there, or is fetched by its id, or with all branches. Git is asked whether
+    /// it is there, unless it is certain that the clone `lacks` it. An origin that does not answer is asked again a few times.
     ///
     /// # Errors
     /// One sentence for the verdict.
-    pub fn bring(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), String> {
+    pub fn bring(
+        &self,
+        commit: CommitId,
+        lacks: &dyn Fn() -> bool,
+        patience: &Patience<'_>,
+    ) -> Result<(), String> {
         for pause in PAUSES {
-            match self.try_to_bring(commit, patience) {
+            match self.try_to_bring(commit, lacks, patience) {
                 Err(miss) if miss.may_pass && !patience.is_over() => {
                     warn!("{commit}: {}; trying again in {pause:?}", miss.why);
                     patience.pause(pause);
@@ -45,7 +50,7 @@ impl Clone {
                 result => return result.map_err(|miss| miss.why),
             }
         }
-        self.try_to_bring(commit, patience).map_err(|miss| miss.why)
+        self.try_to_bring(commit, lacks, patience).map_err(|miss| miss.why)
     }
 
     /// Fetches a commit that is in the clone, but without all that belongs to it.
@@ -56,31 +61,29 @@ impl Clone {
         let _turn = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
         info!("{commit}: fetching again");
         let git = patience.give(self.git.clone());
-        fetch(&git, &commit.to_string()).map_err(|error| error.to_string())
+        fetch(&git, &commit.to_string()).map(drop).map_err(|error| error.to_string())
     }
 
-    fn try_to_bring(&self, commit: CommitId, patience: &Patience<'_>) -> Result<(), Miss> {
+    fn try_to_bring(
+        &self,
+        commit: CommitId,
+        lacks: &dyn Fn() -> bool,
+        patience: &Patience<'_>,
+    ) -> Result<(), Miss> {
         let id = commit.to_string();
         let git = patience.give(self.git.clone());
         let is_here = || git.has_commit(&id).map_err(|error| Miss::for_good(error.to_string()));
-        if is_here()? {
-            return Ok(());
-        }
         // Whoever waits here finds what the one before it has fetched.
-        let (_turn, has_waited) = match self.fetching.try_lock() {
-            Ok(turn) => (turn, false),
-            Err(_) => (self.fetching.lock().unwrap_or_else(PoisonError::into_inner), true),
-        };
-        if has_waited && is_here()? {
+        let _turn = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        if !lacks() && is_here()? {
             return Ok(());
         }
         info!("{commit}: fetching");
-        let fetched = fetch(&git, &id);
-        if is_here()? {
-            return Ok(());
-        }
-        match fetched {
-            Ok(()) => Err(Miss::for_good("no such commit at the origin".to_owned())),
+        match fetch(&git, &id) {
+            Ok(Fetched::Commit) => Ok(()),
+            Ok(Fetched::Branches) if is_here()? => Ok(()),
+            Ok(Fetched::Branches) => Err(Miss::for_good("no such commit at the origin".to_owned())),
+            Err(_) if !lacks() && is_here()? => Ok(()),
             Err(error) => Err(Miss::of_origin(&error)),
         }
     }
@@ -107,8 +110,17 @@ impl Miss {
     }
 }
 
+/// What came with a fetch that went well.
+enum Fetched {
+    /// The commit, among others.
+    Commit,
+    /// Some branches, perhaps with the commit on one of them.
+    Branches,
+}
+
 /// The commit and, in the same breath, all branches: other slots are about to ask for what is on them. Not every server gives out
 /// a commit by its id; its branches it always does.
-fn fetch(git: &Git, id: &str) -> Result<(), GitError> {
-    git.fetch_commit_and_heads(id, FETCHED).or_else(|_| git.fetch_heads(FETCHED))
+fn fetch(git: &Git, id: &str) -> Result<Fetched, GitError> {
+    let both = git.fetch_commit_and_heads(id, FETCHED).map(|()| Fetched::Commit);
+    both.or_else(|_| git.fetch_heads(FETCHED).map(|()| Fetched::Branches))
 }

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use super::error::GitError;
 use super::names::check_id;
 use super::questions::{Mode, Tracked, entries};
-use super::{Git, Place, absolute, one_line, path_of};
+use super::{Git, Place, absolute, objects, one_line, path_of};
 
 /// Settings under which git makes the files what the commit says, whatever the user prefers elsewhere.
 ///
 /// The pattern file lets all paths in: with it, git itself clears the marks that would have it leave a path alone.
-const EXACT: [&str; 8] = [
+const EXACT: [&str; 9] = [
     "core.sparseCheckout=true",
     "core.sparseCheckoutCone=false",
     "core.autocrlf=false",
@@ -25,6 +25,8 @@ const EXACT: [&str; 8] = [
     "core.trustctime=true",
     "core.checkStat=default",
     "core.ignoreStat=false",
+    // All of the index is in one file, so that it can be copied.
+    "core.splitIndex=false",
 ];
 
 /// The pattern that lets all paths in.
@@ -76,23 +78,23 @@ impl Git {
         Ok((one_line(format.to_vec(), task)?, objects.into()))
     }
 
+    /// Whether an object is certainly not here. Git is not asked, so where only git could tell, it may be.
+    pub fn lacks(&self, id: &str) -> bool {
+        let Ok((git_dir, _)) = self.checkout_place() else { return false };
+        objects::borrows(&git_dir.join("objects"), id).is_ok_and(|is_here| !is_here)
+    }
+
     /// Makes the tracked files exactly what the commit says, whatever state they and the index were in. Files that
     /// are not tracked stay, where they are not in the way; see [`Git::clean`].
     ///
     /// # Errors
-    /// When this is not a checkout, when it is no id or the commit is not here, or as every verb.
+    /// When this is not a checkout, when it is no commit's id or the commit is not here, or as every verb.
     pub fn checkout(&self, id: &str) -> Result<(), GitError> {
-        let task = "check out a commit";
-        check_id(id)?;
-        let (git_dir, _) = self.checkout_place()?;
-        for lock in LOCKS {
-            remove(task, &git_dir.join(lock))?;
-        }
-        match self.check_out(task, id) {
-            Err(GitError::Failed { .. }) => {
+        match self.check_out(id) {
+            Err(GitError::Failed { task, .. }) => {
                 // Perhaps the index is damaged. Without one, all files are written anew.
-                remove(task, &git_dir.join("index"))?;
-                self.check_out(task, id)
+                remove(task, &self.checkout_place()?.0.join("index"))?;
+                self.check_out(id)
             }
             other => other,
         }
@@ -102,20 +104,11 @@ impl Git {
     /// be where only [`checkout`](Self::checkout) could deal with what is there.
     ///
     /// # Errors
-    /// When this is not a checkout, when it is no id, or as every verb.
+    /// When this is not a checkout, when it is no commit's id, or as every verb.
     pub fn try_checkout(&self, id: &str) -> Result<bool, GitError> {
-        let task = "check out a commit";
-        check_id(id)?;
-        let (git_dir, _) = self.checkout_place()?;
-        for lock in LOCKS {
-            remove(task, &git_dir.join(lock))?;
-        }
-        match self.check_out(task, id) {
+        match self.check_out(id) {
             Err(GitError::Failed { .. }) => Ok(false),
-            // An annotated tag has an id too, and leads to a commit of another one.
-            checked_out => checked_out.map(|()| {
-                fs::read(git_dir.join("HEAD")).is_ok_and(|head| head.trim_ascii() == id.as_bytes())
-            }),
+            checked_out => checked_out.map(|()| true),
         }
     }
 
@@ -125,20 +118,32 @@ impl Git {
     /// As there.
     pub fn checked_out(&self, id: &str, folder: &str) -> Result<Vec<Tracked>, GitError> {
         let (git_dir, _) = self.checkout_place()?;
+        let is_below = |path: &Path| path.starts_with(folder) && path != Path::new(folder);
         match read_index(&git_dir) {
-            Some(all) => Ok(all.into_iter().filter(|file| file.path.starts_with(folder)).collect()),
+            Some(all) => Ok(all.into_iter().filter(|file| is_below(&file.path)).collect()),
             None => self.tracked(id, folder),
         }
     }
 
-    fn check_out(&self, task: &'static str, id: &str) -> Result<(), GitError> {
+    fn check_out(&self, id: &str) -> Result<(), GitError> {
+        let task = "check out a commit";
+        check_id(id)?;
+        let (git_dir, _) = self.checkout_place()?;
+        for lock in LOCKS {
+            remove(task, &git_dir.join(lock))?;
+        }
         // No --end-of-options: git 2.39 takes it for the name of a commit here.
         let call = self.call(task, "checkout").settings(EXACT);
-        call.args(["--quiet", "--force", "--detach", id, "--"]).output().map(drop)
+        call.args(["--quiet", "--force", "--detach", id, "--"]).output()?;
+        // An annotated tag has an id too, and leads to a commit of another one.
+        if fs::read(git_dir.join("HEAD")).is_ok_and(|head| head.trim_ascii() == id.as_bytes()) {
+            return Ok(());
+        }
+        Err(GitError::bad_argument("a commit", id))
     }
 
-    /// Removes all that the commit does not track, ignored or not, other repositories and `.git` included; except what one of
-    /// the patterns in `keep` matches, which are those of a `.gitignore`.
+    /// Removes all that the commit does not track, ignored or not, other repositories and what is named `.git` included; except what
+    /// one of the patterns in `keep` matches, which are those of a `.gitignore`, and except `.git` in the root, which is the caller's.
     ///
     /// # Errors
     /// When this is not a checkout, when something cannot be removed, or as every verb.
@@ -235,7 +240,7 @@ struct Loosened {
     is_clean: bool,
 }
 
-/// Makes every folder one that can be removed, and lists what is named `.git`, which `git clean` never sees: with a
+/// Makes every folder one that can be removed, and lists what is named `.git` below the root, which `git clean` never sees: with a
 /// repository planted in a folder of tests, the next commit's tests would work on that.
 fn loosen(root: &Path, known: Option<&Known>) -> io::Result<Loosened> {
     let mut found = Loosened { hidden: Vec::new(), is_clean: known.is_some() };
@@ -250,6 +255,9 @@ fn loosen(root: &Path, known: Option<&Known>) -> io::Result<Loosened> {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             if entry.file_name().as_bytes() == b".git" {
+                if below.as_os_str().is_empty() {
+                    continue;
+                }
                 found.hidden.push(entry.path());
             }
             // Of a link this is false, wherever it leads.

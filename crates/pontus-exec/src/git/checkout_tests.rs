@@ -183,9 +183,8 @@ fn whatever_a_test_left() {
                 world.raw("tree", &["init", "-q", "nested"]);
                 write(&tree.join("nested/file"), "");
             }),
-            ("a repository in a tracked folder, and in the root", &|| {
+            ("a repository in a tracked folder", &|| {
                 world.raw("tree", &["init", "-q", "tests"]);
-                world.raw("tree", &["init", "-q", "."]);
             }),
             ("files and links named .git", &|| {
                 write(&tree.join("tests/.git"), "gitdir: /elsewhere\n");
@@ -334,7 +333,50 @@ fn one_try_is_enough_for_a_commit_that_is_here() {
         // A tag is not what was asked for, wherever it leads.
         world.raw("clone", &["tag", "-a", "-m", "x", "v1", &bench.id]);
         let tag = world.id("clone", "v1");
-        assert!(!bench.git.try_checkout(&tag).unwrap());
+        assert!(matches!(bench.git.try_checkout(&tag), Err(GitError::BadArgument { .. })));
+        assert!(matches!(bench.git.checkout(&tag), Err(GitError::BadArgument { .. })));
+    });
+}
+
+#[test]
+fn a_repository_in_the_root_is_the_caller_s() {
+    each(|world| {
+        let bench = bench(world);
+        bench.back().unwrap();
+        world.raw("tree", &["init", "-q", "."]);
+        bench.back().unwrap();
+        assert!(bench.tree().join(".git/config").exists());
+        fs::remove_dir_all(bench.tree().join(".git")).unwrap();
+        bench.check("but for the repository");
+    });
+}
+
+#[test]
+fn the_index_is_one_file_whatever_the_user_prefers() {
+    each(|world| {
+        let bench = bench(world);
+        world.raw(".", &["config", "--global", "core.splitIndex", "true"]);
+        bench.raw(&["config", "core.splitIndex", "true"]);
+        bench.back().unwrap();
+        bench.raw(&["update-index", "--split-index"]);
+        assert!(read_index(&world.path("control")).is_none(), "git has split it");
+        world.file("tests/test_a.py", "b\n");
+        let next = world.commit("next");
+        world.git("clone").fetch_commit(&next).unwrap();
+        bench.git.checkout(&next).unwrap();
+        assert!(read_index(&world.path("control")).is_some());
+    });
+}
+
+#[test]
+fn a_commit_that_is_certainly_not_here_is_known_without_git() {
+    each(|world| {
+        let bench = bench(world);
+        assert!(!bench.git.lacks(&bench.id));
+        assert!(bench.git.lacks(&world.unknown_id()));
+        fs::remove_file(world.path("control/objects/info/alternates")).unwrap();
+        assert!(!bench.git.lacks(&world.unknown_id()), "only git could tell");
+        assert!(!world.git("clone").lacks(&world.unknown_id()));
     });
 }
 
