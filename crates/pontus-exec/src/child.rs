@@ -376,6 +376,7 @@ impl Run<'_> {
 
 /// A child that has not been reaped, so that its id is still its own: signals to it and to its group cannot hit
 /// another. Dropped, it is killed and reaped.
+#[derive(Debug)]
 pub(crate) struct Held {
     child: Option<Child>,
     pub(crate) pid: Pid,

@@ -10,16 +10,18 @@
 //! * its standard output is the child's, for both of its streams;
 //! * its standard error carries what it has to tell: `wire` is the language.
 //!
-//! We decide when to end; the supervisor ends, and is done when it has no child left.
+//! We decide when to end; the supervisor ends, and is done when it has no child left. It may be started before there is a job.
 
 mod dispositions;
 mod processes;
+mod spare;
 mod supervisor;
 mod watch;
 mod wire;
 
 use std::process::ExitCode;
 
+pub use spare::Spare;
 pub use watch::run_supervised;
 
 /// Supervises, if that is what this process was started for, and returns what it is to exit with; otherwise nothing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
-use pontus_exec::{Git, Stop};
+use pontus_exec::{Git, Spare, Stop};
 use pontus_proto::{Attempt, BranchName, CommitId, InstanceId, ProjectName, Report, seconds};
 
 use crate::checkout::Checkout;
@@ -88,8 +88,10 @@ impl Tester {
         let mut course = Course::new(assignment.arrived);
         let until = assignment.arrived + assignment.timeout;
         let patience = Patience { stop: &self.stop, until };
+        // It begins while git is at work. Where it cannot be started, the first unit will say why.
+        let spare = Spare::start().ok();
         let mut report = match self.prepare(assignment.commit, &patience, &mut course) {
-            Ok(units) => self.run_units(assignment, &units, &mut course, &mut writer),
+            Ok(units) => self.run_units(assignment, &units, spare, &mut course, &mut writer),
             Err(_) if patience.is_over() => {
                 summary::of_units(Vec::new(), Some(assignment.timeout), course.lasts())
             }
@@ -151,6 +153,7 @@ impl Tester {
         &self,
         assignment: &Assignment,
         units: &[Unit],
+        mut spare: Option<Spare>,
         course: &mut Course,
         writer: &mut Writer,
     ) -> Report {
@@ -167,7 +170,7 @@ impl Tester {
             if !ends.is_empty() {
                 writer.write(b"\n");
             }
-            ends.push(unit::run(unit, &surroundings, timeout, course, writer));
+            ends.push(unit::run(unit, spare.take(), &surroundings, timeout, course, writer));
         }
         let took = course.lasts();
         let timeout = Some(assignment.timeout).filter(|timeout| took >= *timeout);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pontus_cases::{Found, Reader};
-use pontus_exec::{Ended, How, Job, RunError, Stop, signal_name};
+use pontus_exec::{Ended, How, Job, RunError, Spare, Stop, signal_name};
 use pontus_proto::{CaseReport, Counts, Outcome, UnitReport, escaped, seconds};
 
 use crate::cases;
@@ -43,9 +43,10 @@ pub struct Surroundings<'a> {
     pub stop: &'a Stop,
 }
 
-/// Runs `unit` with its output in the spool between two lines of our own.
+/// Runs `unit` with its output in the spool between two lines of our own; under `spare`, where a supervisor is there already.
 pub fn run(
     unit: &Unit,
+    spare: Option<Spare>,
     surroundings: &Surroundings<'_>,
     timeout: Duration,
     course: &mut Course,
@@ -66,8 +67,11 @@ pub fn run(
                 }
             };
             let job = surroundings.job(unit, command::command(unit, surroundings.tree), timeout);
-            pontus_exec::run_supervised(&job, surroundings.stop, &mut sink)
-                .map_err(|error| why_not(unit, &error))
+            let ended = match spare {
+                Some(spare) => spare.run(&job, surroundings.stop, &mut sink),
+                None => pontus_exec::run_supervised(&job, surroundings.stop, &mut sink),
+            };
+            ended.map_err(|error| why_not(unit, &error))
         }
     };
     let end = judge(unit, ended, reader.map(Reader::finish), timeout);

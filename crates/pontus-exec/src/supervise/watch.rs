@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,13 +17,11 @@ use crate::child::{
 };
 use crate::stop::Stop;
 use crate::supervise::processes::kill_session;
+use crate::supervise::spare::Spare;
 use crate::supervise::wire::{self, End, Said};
 
 /// The most that a pipe holds, unless root has raised the limit: `pipe-max-size` in pipe(7).
 const PIPE_BYTES_MAX: usize = 1024 * 1024;
-
-/// Ourselves, also when the file has been replaced by a newer one since we were started.
-const OURSELVES: &str = "/proc/self/exe";
 
 /// How long a supervisor may take over what it has to do, beyond the grace and what KILL may take: it is a process
 /// among others on a machine that may be busy.
@@ -55,13 +53,23 @@ pub fn run_supervised(
     stop: &Stop,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended, RunError> {
+    run(None, job, stop, sink)
+}
+
+/// Does so under a supervisor that is there already, if there is one.
+pub(super) fn run(
+    mut spare: Option<Spare>,
+    job: &Job,
+    stop: &Stop,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<Ended, RunError> {
     reap_left_over();
     let mut tries = 1;
     loop {
         if stop.is_set() {
             return Ok(Ended { how: How::Stopped, lasted: Duration::ZERO });
         }
-        let mut watch = Watch::begin(job, stop)?;
+        let mut watch = Watch::begin(spare.take(), job, stop)?;
         let result = watch.finish(sink);
         if !watch.was_interrupted || tries == TRIES_MAX {
             return result;
@@ -106,29 +114,23 @@ enum Source {
 }
 
 impl<'a> Watch<'a> {
-    fn begin(job: &'a Job, stop: &'a Stop) -> Result<Watch<'a>, RunError> {
+    fn begin(spare: Option<Spare>, job: &'a Job, stop: &'a Stop) -> Result<Watch<'a>, RunError> {
         let failed = |source| RunError::Spawn { program: job.program.clone(), source };
         let unsent = wire::frame(job).ok_or_else(|| failed(Errno::TOOBIG.into()))?;
-        let mut child = Command::new(OURSELVES)
-            .arg0("pontus-supervisor")
-            .arg(wire::FLAG)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
+        let Spare { orders, output, told, process } =
+            spare.map_or_else(Spare::start, Ok).map_err(failed)?;
         Ok(Watch {
             job,
             stop,
-            orders: child.stdin.take().map(OwnedFd::from),
+            supervisor: process,
+            orders: Some(orders),
             unsent: unsent.into(),
-            output: child.stdout.take().map(OwnedFd::from),
-            told: child.stderr.take().map(OwnedFd::from),
+            output: Some(output),
+            told: Some(told),
             heard: Heard::default(),
             asked: None,
             until: Instant::now().checked_add(job.timeout),
             was_interrupted: false,
-            supervisor: Held::new(child),
         })
     }
 

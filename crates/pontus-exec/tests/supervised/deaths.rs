@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use pontus_exec::{How, Job, RunError, Stop};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use crate::harness::{Test, tests};
-use crate::scene::{Helper, LONG, SOON, Scene, is_alive, see};
+use crate::scene::{Helper, LONG, SOON, SPARE, Scene, is_alive, see};
 
 pub const TESTS: &[Test] = tests![
     when_the_runner_is_killed_nobody_is_left,
     when_the_runner_is_killed_during_the_grace,
     when_the_runner_is_killed_there_is_no_grace,
+    when_the_runner_is_killed_its_spare_leaves,
     when_the_supervisor_is_killed_the_runner_says_so,
     when_the_supervisor_is_stopped_the_end_wakes_it,
     all_other_signals_leave_the_supervisor_alone,
@@ -56,6 +58,23 @@ fn when_the_runner_is_killed_there_is_no_grace() {
     assert_eq!(helper.line(), "");
     helper.child.wait().unwrap();
     assert!(scene.all_gone_within(SOON));
+}
+
+fn when_the_runner_is_killed_its_spare_leaves() {
+    let scene = Scene::new();
+    let mut helper = Helper::start(&scene, &["env"], SPARE, LONG);
+    let (kept, dropped) = (helper.line(), helper.line());
+    assert!(is_alive(&kept) && !is_alive(&dropped) && kept != dropped);
+    helper.child.kill().unwrap();
+    helper.child.wait().unwrap();
+    // Its error output, which it closes at its end, is the helper's alone; so there is nothing to wait for but the process.
+    let pidfd = Pid::from_raw(kept.parse().unwrap())
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    if let Some(pidfd) = pidfd {
+        let soon = Timespec::try_from(SOON).unwrap();
+        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&soon)).unwrap();
+    }
+    assert!(!is_alive(&kept));
 }
 
 fn when_the_supervisor_is_killed_the_runner_says_so() {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use pontus_exec::{Ended, Job, RunError, Stop, run_supervised};
+use pontus_exec::{Ended, Job, RunError, Spare, Stop, run_supervised};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Far beyond what any test takes: whoever waits this long has hung.
@@ -147,8 +147,36 @@ impl Helper {
     }
 }
 
+/// In place of a script: that a helper has two spare supervisors, names them, and keeps the first.
+pub const SPARE: &str = "spare";
+
+fn keep_a_spare() -> ExitCode {
+    let kept = Spare::start().unwrap();
+    let first = children();
+    let dropped = Spare::start().unwrap();
+    let mut both = children();
+    both.retain(|pid| !first.contains(pid));
+    drop(dropped);
+    let named = [first, both].concat().join("\n");
+    writeln!(std::io::stdout(), "{named}").unwrap();
+    Stop::never().wait(LONG);
+    drop(kept);
+    ExitCode::SUCCESS
+}
+
+/// The ids of our own.
+fn children() -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
+    let parent = std::process::id().to_string();
+    let is_ours = |pid: &String| fields(pid).is_some_and(|fields| fields[1] == parent);
+    entries.filter_map(|name| name.into_string().ok()).filter(is_ours).collect()
+}
+
 /// What a [`Helper`] is: a script and its timeout in milliseconds.
 pub fn helper(args: &[String]) -> ExitCode {
+    if args[0] == SPARE {
+        return keep_a_spare();
+    }
     // As the runner does, so that a signal to the whole group has a meaning for it that is not its end.
     let unread = std::sync::Arc::default();
     signal_hook::flag::register(signal_hook::consts::SIGINT, unread).unwrap();
@@ -167,6 +195,11 @@ pub fn helper(args: &[String]) -> ExitCode {
 
 /// The state letter of a process, such as `T` for a stopped one.
 pub fn state(pid: &str) -> Option<char> {
+    fields(pid)?.first()?.chars().next()
+}
+
+/// What the kernel says of a process after its name: its state, its parent and more.
+fn fields(pid: &str) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(") ").next()?.chars().next()
+    Some(stat.rsplit(") ").next()?.split(' ').map(str::to_owned).collect())
 }
