@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use log::{error, info};
@@ -84,12 +85,12 @@ impl Patience<'_> {
 
 impl Tester {
     /// Tests a commit. What came of it is in the spool.
-    pub fn test(&self, assignment: &Assignment, mut writer: Writer) {
+    ///
+    /// Its first unit is run by the supervisor that `spare` gives, if it does.
+    pub fn test(&self, assignment: &Assignment, spare: &Receiver<Spare>, mut writer: Writer) {
         let mut course = Course::new(assignment.arrived);
         let until = assignment.arrived + assignment.timeout;
         let patience = Patience { stop: &self.stop, until };
-        // It begins while git is at work. Where it cannot be started, the first unit will say why.
-        let spare = Spare::start().ok();
         let mut report = match self.prepare(assignment.commit, &patience, &mut course) {
             Ok(units) => self.run_units(assignment, &units, spare, &mut course, &mut writer),
             Err(_) if patience.is_over() => {
@@ -153,7 +154,7 @@ impl Tester {
         &self,
         assignment: &Assignment,
         units: &[Unit],
-        mut spare: Option<Spare>,
+        spare: &Receiver<Spare>,
         course: &mut Course,
         writer: &mut Writer,
     ) -> Report {
@@ -170,7 +171,7 @@ impl Tester {
             if !ends.is_empty() {
                 writer.write(b"\n");
             }
-            ends.push(unit::run(unit, spare.take(), &surroundings, timeout, course, writer));
+            ends.push(unit::run(unit, spare.recv().ok(), &surroundings, timeout, course, writer));
         }
         let took = course.lasts();
         let timeout = Some(assignment.timeout).filter(|timeout| took >= *timeout);

@@ -112,7 +112,7 @@ impl Checkout {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             shallow => Some(shallow?),
         };
-        let index = self.control.join("index");
+        let index = fs::read(self.control.join("index"))?;
         planted::plant(&self.tree.join(".git"), commit, &shared, shallow.as_deref(), &index)
     }
 

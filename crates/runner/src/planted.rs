@@ -1,7 +1,8 @@
 //! The repository that tests find at `.git`. It shares objects with the clone and nothing else, so whatever a test does to it never
 //! reaches the clone, and is gone with the next commit.
 //!
-//! To make and to remove folders costs more than all else, so those that the last commit's tests have left alone are used again.
+//! To make and to remove files and folders costs more than all else, so those that the last commit's tests have left alone are used
+//! again.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -19,11 +20,8 @@ const FOLDERS: [&str; 4] = ["objects", "objects/info", "refs", "refs/heads"];
 /// What may be done with a folder of ours. A test may have made it less.
 const FOLDER_MODE: u32 = 0o700;
 
-/// The checkout's index, as git has written it.
-const INDEX: &str = "index";
-
 /// Has a repository at `path` be what it is after this, whatever it was: on `commit`, with the objects that `shared` names as
-/// alternates, with a history that ends where `shallow` says, and with a copy of `index`.
+/// alternates, with a history that ends where `shallow` says, and with this `index`.
 ///
 /// # Errors
 /// What the file system says.
@@ -32,25 +30,22 @@ pub fn plant(
     commit: CommitId,
     shared: &[u8],
     shallow: Option<&[u8]>,
-    index: &Path,
+    index: &[u8],
 ) -> io::Result<()> {
     let head = format!("{commit}\n");
     let mut files = vec![
         ("config", config(commit).as_bytes()),
         ("objects/info/alternates", shared),
         ("HEAD", head.as_bytes()),
+        ("index", index),
     ];
     files.extend(shallow.map(|shallow| ("shallow", shallow)));
-    let names = FOLDERS.into_iter().chain(files.iter().map(|(name, _)| *name)).chain([INDEX]);
+    let names = FOLDERS.into_iter().chain(files.iter().map(|(name, _)| *name));
     if !holds_only(path, &names.map(|name| path.join(name)).collect()) {
         remove(path)?;
         folders(path).try_for_each(fs::create_dir)?;
     }
-    for (name, content) in files {
-        write(&path.join(name), content)?;
-    }
-    remove(&path.join(INDEX))?;
-    fs::copy(index, path.join(INDEX)).map(drop)
+    files.iter().try_for_each(|(name, content)| write(&path.join(name), content))
 }
 
 /// The repository's own folder and those in it. (The path that joins nothing to it would end with a slash, and so lead through a link.)
@@ -72,18 +67,23 @@ fn holds_only(root: &Path, known: &HashSet<PathBuf>) -> bool {
     })
 }
 
-/// Writes a file, unless it is there as it should be.
+/// Writes a file, over what is in it where it is only ours: to make one anew costs a file system far more.
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     // A second name of it may be anywhere, and lead to it later.
-    let is_ours = |found: fs::Metadata| {
-        found.is_file() && found.nlink() == 1 && found.len() == content.len() as u64
-    };
-    let is_there = fs::symlink_metadata(path).is_ok_and(is_ours);
-    if is_there && fs::read(path).is_ok_and(|there| there == content) {
+    let is_ours = |found: &fs::Metadata| found.is_file() && found.nlink() == 1;
+    let found = fs::symlink_metadata(path).ok().filter(is_ours);
+    if found.is_some_and(|found| write_over(path, found.len(), content).is_ok()) {
         return Ok(());
     }
     remove(path)?;
     File::create_new(path)?.write_all(content)
+}
+
+fn write_over(path: &Path, bytes: u64, content: &[u8]) -> io::Result<()> {
+    let mut file = File::options().read(true).write(true).open(path)?;
+    file.write_all(content)?;
+    // A file that is cut to nothing is written to the disk at once by some file systems.
+    if bytes == content.len() as u64 { Ok(()) } else { file.set_len(content.len() as u64) }
 }
 
 /// The least that makes a folder a repository. The length of an id tells its object format.
@@ -109,7 +109,6 @@ mod tests {
     impl Bench {
         fn new() -> Bench {
             let folder = tempfile::tempdir().unwrap();
-            fs::write(folder.path().join("index"), "DIRC").unwrap();
             fs::write(folder.path().join("precious"), "p").unwrap();
             let bench = Bench { folder };
             // A repository that somebody else has planted, and that must not be written to.
@@ -123,8 +122,8 @@ mod tests {
         }
 
         fn plant(&self, id: &str, shallow: Option<&[u8]>) {
-            let (path, index) = (self.path(".git"), self.path("index"));
-            plant(&path, id.repeat(20).parse().unwrap(), b"/objects\n", shallow, &index).unwrap();
+            let commit = id.repeat(20).parse().unwrap();
+            plant(&self.path(".git"), commit, b"/objects\n", shallow, b"DIRC").unwrap();
         }
 
         /// Each file with what is in it, and each folder.
@@ -160,7 +159,7 @@ mod tests {
             remove(&at(name)).unwrap();
             symlink(bench.path("precious"), at(name)).unwrap();
         };
-        let damages: [&dyn Fn(); 13] = [
+        let damages: [&dyn Fn(); 14] = [
             &|| {},
             &|| fs::write(at("hooks"), "").unwrap(),
             &|| fs::write(at("refs/heads/main"), "").unwrap(),
@@ -169,6 +168,7 @@ mod tests {
             &|| fs::write(at("config"), "[core]\n").unwrap(),
             &|| mode("refs", 0o500),
             &|| mode("config", 0o000),
+            &|| fs::write(at("index"), "longer than it should be").unwrap(),
             &|| remove(&at("objects")).unwrap(),
             &|| {
                 ["HEAD", "index", "config", "objects/info/alternates"].into_iter().for_each(instead)

@@ -1,11 +1,11 @@
 //! One runner in the dispatcher's eyes: it asks for a commit, has it tested, and delivers what comes of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use log::{error, info, warn};
-use pontus_exec::Stop;
+use pontus_exec::{Spare, Stop};
 use pontus_proto::{Bytes, Client, ClientError, Code, Progress, Reply, Request};
 
 use crate::attempt::{Assignment, Tester};
@@ -224,10 +224,16 @@ impl Slot {
             limits: self.limits,
             stop: stop.clone(),
         };
+        let (spare, wanted) = mpsc::sync_channel(1);
         let testing = thread::Builder::new().name(format!("test-{}", self.number)).spawn({
             let assignment = assignment.clone();
-            move || tester.test(&assignment, writer)
+            move || tester.test(&assignment, &wanted, writer)
         })?;
+        // It begins while git is at work. Where it cannot be started, the first unit will say why.
+        if let Ok(supervisor) = Spare::start() {
+            spare.send(supervisor).ok();
+        }
+        drop(spare);
         let end = self.deliver(assignment, &reader, &stop);
         if end == End::Over {
             reader.let_go();

@@ -78,9 +78,8 @@ pub struct Writer {
 pub fn begin(folder: &Path, output_bytes_max: u64, bell: Arc<Bell>) -> io::Result<Writer> {
     clear(folder)?;
     fs::create_dir_all(folder)?;
-    let path = output_path(folder);
-    let file = File::create_new(&path)?;
-    let reader = Arc::new(Reader::new(File::open(&path)?, Contents::default(), bell));
+    let file = File::options().read(true).write(true).create_new(true).open(output_path(folder))?;
+    let reader = Arc::new(Reader::new(file.try_clone()?, Contents::default(), bell));
     let half = output_bytes_max / 2;
     Ok(Writer {
         folder: folder.to_owned(),
@@ -113,15 +112,16 @@ pub fn leftover(folder: &Path, bell: Arc<Bell>) -> Option<(Finished, Arc<Reader>
     Some((finished, Arc::new(Reader::new(output, contents, bell))))
 }
 
-/// Forgets whatever is in `folder`.
+/// Forgets whatever is in `folder`. The report goes first: without it there is nothing to be delivered.
 ///
 /// # Errors
 /// What the file system says.
 pub fn clear(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
+    let paths = [report_path(folder), unfinished_path(folder), output_path(folder)];
+    paths.iter().try_for_each(|path| match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
-    }
+    })
 }
 
 impl Reader {
@@ -207,7 +207,7 @@ impl Writer {
         self.failure.as_ref()
     }
 
-    /// Adds the kept end, and keeps the report: from here on no death of this process loses it, and soon none of the machine. It is
+    /// Adds the kept end, and keeps the report: after this no death of this process loses it, and soon none of the machine. It is
     /// delivered meanwhile, so that nobody waits for this disk while the dispatcher's takes it.
     ///
     /// # Errors
@@ -222,9 +222,8 @@ impl Writer {
         self.append_tail();
         report.output_bytes = self.reader.contents().output_bytes;
         let finished = Finished { commit, attempt, instance, report: report.clone() };
-        let kept = self.keep(&finished);
         self.reader.update(|contents| contents.report = Some(report));
-        kept.and_then(|report| self.sync(&report))
+        self.keep(&finished).and_then(|report| self.sync(&report))
     }
 
     /// Ends without anything to deliver: whoever reads this spool has lost interest.
@@ -233,7 +232,7 @@ impl Writer {
     }
 
     fn keep(&self, finished: &Finished) -> io::Result<File> {
-        let unfinished = self.folder.join("report.new");
+        let unfinished = unfinished_path(&self.folder);
         let mut file = File::create(&unfinished)?;
         file.write_all(&serde_json::to_vec(finished)?)?;
         fs::rename(unfinished, report_path(&self.folder))?;
@@ -282,6 +281,10 @@ impl Writer {
 
 fn output_path(folder: &Path) -> PathBuf {
     folder.join("output")
+}
+
+fn unfinished_path(folder: &Path) -> PathBuf {
+    folder.join("report.new")
 }
 
 fn report_path(folder: &Path) -> PathBuf {

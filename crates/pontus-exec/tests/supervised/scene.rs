@@ -158,7 +158,8 @@ fn keep_a_spare() -> ExitCode {
     both.retain(|pid| !first.contains(pid));
     drop(dropped);
     let named = [first, both].concat().join("\n");
-    writeln!(std::io::stdout(), "{named}").unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "{named}").unwrap();
     Stop::never().wait(LONG);
     drop(kept);
     ExitCode::SUCCESS
