@@ -18,7 +18,9 @@ impl Hand {
     pub fn new(yard: &Yard, name: &str) -> Hand {
         let (clone, results) =
             (yard.path().join(name), yard.path().join(format!("{name}.results")));
-        git(yard.path(), &["clone", "-q", yard.master().to_str().unwrap(), name]);
+        // From a folder all objects would come along, those that are to be fetched later too.
+        let master = yard.master();
+        git(yard.path(), &["clone", "-q", "--no-local", master.to_str().unwrap(), name]);
         fs::create_dir(&results).unwrap();
         let notes = File::create(yard.path().join(format!("{name}.notes"))).unwrap();
         Hand { clone, results, notes }
