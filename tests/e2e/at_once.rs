@@ -1,4 +1,4 @@
-//! What a look costs, and how soon it comes.
+//! What a look costs, and how soon it comes; and what a commit costs its runner.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,16 @@ fn counting_git(yard: &Yard) -> (PathBuf, PathBuf) {
 fn verbs(calls: &Path) -> Vec<String> {
     let text = fs::read_to_string(calls).unwrap_or_default();
     fs::write(calls, "").unwrap();
-    let known =
-        ["ls-remote", "fetch", "for-each-ref", "rev-list", "update-ref", "config", "symbolic-ref"];
+    let known = [
+        "ls-remote",
+        "fetch",
+        "for-each-ref",
+        "rev-list",
+        "update-ref",
+        "config",
+        "symbolic-ref",
+        "checkout",
+    ];
     let verb =
         |line: &str| line.split(' ').find(|word| known.contains(word)).unwrap_or(line).to_owned();
     text.lines().map(verb).collect()
@@ -77,6 +85,29 @@ fn a_dispatcher_that_is_away_costs_no_more() {
     observer.signal(Signal::USR1);
     observer.wait_for_many("looked", 2);
     assert_eq!(verbs(&calls), ["ls-remote"], "what was fetched is not fetched again");
+}
+
+#[test]
+fn a_commit_costs_a_runner_no_more_than_it_would_by_hand() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let (bin, calls) = counting_git(&yard);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut command = yard.command("runner");
+    command.env("PATH", path).args(["--dispatcher-server", &yard.server()]).arg(yard.runners());
+    let _runner = Process::start("runner", &mut command);
+    let tested = |commit: &str| {
+        yard.hand_in(&[]);
+        yard.result(&dispatcher, commit);
+        verbs(&calls)
+    };
+    tested(&yard.commit(&[("tests/a.sh", "true\n")]));
+    assert_eq!(tested(&yard.commit(&[])), ["fetch", "checkout"]);
+    let here = yard.commit(&[]);
+    git(&yard.runners(), &["fetch", "-q", "origin"]);
+    assert_eq!(tested(&here), ["checkout"]);
+    git(&yard.runners(), &["repack", "-q", "-a", "-d"]);
+    assert_eq!(tested(&yard.commit(&[])), ["fetch", "checkout"]);
 }
 
 #[test]

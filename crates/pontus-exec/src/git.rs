@@ -365,15 +365,12 @@ fn environment(
 /// between fork and exec, so std does not copy this whole process for that.
 fn found(program: &OsStr, env: &[(OsString, OsString)]) -> OsString {
     let is_program = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    let path = env.iter().find(|(name, _)| name == "PATH").filter(|_| !is_path(program));
+    let is_path = program.as_encoded_bytes().contains(&b'/');
+    let path = env.iter().find(|(name, _)| !is_path && name == "PATH");
     let folders = path.into_iter().flat_map(|(_, folders)| std::env::split_paths(folders));
     // A folder that is not absolute is one of where the program starts.
     let found = folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(program));
     found.into_iter().find(is_program).map_or_else(|| program.to_owned(), PathBuf::into_os_string)
-}
-
-fn is_path(program: &OsStr) -> bool {
-    program.as_encoded_bytes().contains(&b'/')
 }
 
 /// The one line of text that git printed.
