@@ -34,6 +34,28 @@ fn a_commit_that_no_branch_has_any_more() {
     assert!(last_line(&result).starts_with("verdict: passed: 1 passed"), "{result}");
 }
 
+/// An annotated tag has an id too, which is not that of the commit it leads to.
+#[test]
+fn a_tag_that_is_handed_in_as_a_commit() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let _runner = yard.runner(&[]);
+    yard.commit(&[("tests/a.sh", "true\n")]);
+    git(&yard.master(), &["tag", "-a", "-m", "x", "v1"]);
+    let tag = git(&yard.master(), &["rev-parse", "v1"]);
+    let result = |tag: &str| {
+        submit(&yard, tag);
+        last_line(&yard.result(&dispatcher, tag)).to_owned()
+    };
+    let expected =
+        |tag: &str| format!("verdict: error: checkout failed: cannot use \"{tag}\" as a commit");
+    assert_eq!(result(&tag), expected(&tag));
+    git(&yard.master(), &["tag", "-a", "-m", "x", "v2"]);
+    git(&yard.runners(), &["fetch", "-q", "--tags", "origin"]);
+    let tag = git(&yard.master(), &["rev-parse", "v2"]);
+    assert_eq!(result(&tag), expected(&tag));
+}
+
 #[test]
 fn an_origin_that_is_gone() {
     let yard = Yard::new();
