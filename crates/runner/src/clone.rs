@@ -83,7 +83,7 @@ impl Clone {
             Ok(Fetched::Commit) => Ok(()),
             Ok(Fetched::Branches) if is_here()? => Ok(()),
             Ok(Fetched::Branches) => Err(Miss::for_good("no such commit at the origin".to_owned())),
-            Err(_) if !lacks() && is_here()? => Ok(()),
+            Err(_) if is_here()? => Ok(()),
             Err(error) => Err(Miss::of_origin(&error)),
         }
     }
