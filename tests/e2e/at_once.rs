@@ -88,6 +88,28 @@ fn a_dispatcher_that_is_away_costs_no_more() {
 }
 
 #[test]
+fn an_observer_that_is_called_once_fetches_without_asking_first() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    let (bin, calls) = counting_git(&yard);
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let look = |commit: &str| {
+        let mut command = yard.command("observer");
+        command.env("PATH", &path).args(["--once", "--dispatcher-server", &yard.server()]);
+        assert!(Process::start("observer", command.arg(yard.observers())).wait().success());
+        dispatcher.wait_for(&format!("{commit}: queued"));
+        let mut verbs = verbs(&calls);
+        verbs.sort_unstable();
+        verbs
+    };
+    assert!(look(&yard.commit(&[])).contains(&"ls-remote".to_owned()), "where its history begins");
+    let asked = "config fetch for-each-ref for-each-ref rev-list rev-list symbolic-ref update-ref";
+    assert_eq!(look(&yard.commit(&[])).join(" "), asked);
+    git(&yard.master(), &["branch", "-q", "-m", "main", "trunk"]);
+    assert!(look(&yard.commit(&[])).contains(&"ls-remote".to_owned()), "its branch is gone");
+}
+
+#[test]
 fn a_commit_costs_a_runner_no_more_than_it_would_by_hand() {
     let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);

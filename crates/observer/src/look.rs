@@ -1,6 +1,7 @@
 //! One clone's observer, and one look of it: what came, what of it is new, and handing that in.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use anyhow::{Context, Result};
 use log::{debug, info, warn};
@@ -29,6 +30,7 @@ pub struct Observer {
     name: String,
     git: Git,
     stop: Stop,
+    once: bool,
     every_commit: bool,
     upstream: Upstream,
     memory: Memory,
@@ -51,8 +53,13 @@ impl Observer {
         let git = Git::in_clone(&repo.path).with_stop(config.stop.clone());
         let cannot_watch = || format!("cannot watch {}", repo.path.display());
         let mut memory = Memory::default();
-        memory.read(&git).with_context(cannot_watch)?;
-        let url = git.origin_url()?;
+        // Two processes at a time take hardly longer than one.
+        let (read, url) = thread::scope(|scope| {
+            let url = scope.spawn(|| git.origin_url());
+            (memory.read(&git), url.join())
+        });
+        read.with_context(cannot_watch)?;
+        let url = url.expect("a panic in any thread ends the process")?;
         let project = match &config.project {
             Some(project) => project.clone(),
             None => project_of(&git, url.as_deref())?,
@@ -64,7 +71,8 @@ impl Observer {
             info!("{name}watching {} of {project}, for {dispatcher}", upstream.shown());
         }
         let (name, stop) = (repo.name.clone(), config.stop.clone());
-        Ok(Observer { name, git, stop, every_commit: config.every_commit, upstream, memory, desk })
+        let Config { once, every_commit, .. } = *config;
+        Ok(Observer { name, git, stop, once, every_commit, upstream, memory, desk })
     }
 
     /// The user cannot wait: whatever was put off is tried at the next look.
@@ -100,6 +108,9 @@ impl Observer {
 
     /// Sees what is there, and has it here. Returns what is watched, and which branches have more than is here.
     fn see(&mut self, outcome: &mut Outcome) -> Result<(Vec<Pattern>, Vec<BranchName>)> {
+        if let Some(pattern) = self.see_at_once()? {
+            return Ok((vec![pattern], Vec::new()));
+        }
         let heads = self.upstream.heads()?;
         let patterns = match self.upstream.patterns(&heads) {
             Ok(patterns) => patterns,
@@ -122,6 +133,20 @@ impl Observer {
             outcome.trouble(Subject::Clone, error);
         }
         Ok((patterns, held_back))
+    }
+
+    /// Who is called once is likely to have been called because something came. So it is fetched without asking first, where it is
+    /// clear of which branch, and that is not about to begin. Returns what is watched; none where it is not as easy as that.
+    fn see_at_once(&mut self) -> Result<Option<Pattern>, GitError> {
+        let is_begun = |branch: &BranchName| self.memory.submitted(branch).is_some();
+        let only = self.upstream.only().filter(|branch| self.once && is_begun(branch));
+        let Some(branch) = only else { return Ok(None) };
+        debug!("{}fetching {branch}", self.name);
+        if !self.upstream.fetch_one(&branch)? {
+            return Ok(None);
+        }
+        self.memory.read(&self.git)?;
+        Ok(Some(Pattern::of(branch.as_str())))
     }
 
     /// Has the branches here that are not at what was last seen of them. One of which nothing has been handed in yet is held

@@ -57,6 +57,18 @@ impl Upstream {
         Ok(Upstream { name: name.to_owned(), git: git.clone(), has_origin, wanted })
     }
 
+    /// The one branch that is wanted of another repository, where that can be told without asking there.
+    pub fn only(&self) -> Option<BranchName> {
+        let name = match &self.wanted {
+            Wanted::Patterns(patterns) => match &patterns[..] {
+                [pattern] => pattern.exact(),
+                _ => None,
+            },
+            Wanted::Current { own, .. } => own.as_deref(),
+        };
+        name.filter(|_| self.has_origin)?.parse().ok()
+    }
+
     /// What is wanted, for people.
     pub fn shown(&self) -> String {
         match &self.wanted {
@@ -127,7 +139,6 @@ impl Upstream {
         &self,
         branches: &BTreeMap<BranchName, CommitId>,
     ) -> Result<Vec<(BranchName, GitError)>, GitError> {
-        let pair = |branch: &BranchName| (format!("refs/heads/{branch}"), ref_of(SEEN, branch));
         let pairs: Vec<_> = branches.keys().map(pair).collect();
         let first = self.git.fetch_refs(&pairs);
         let mut failed = Vec::new();
@@ -146,6 +157,23 @@ impl Upstream {
         }
         Ok(failed)
     }
+
+    /// Brings the commits of one branch here, whatever it is at. Says whether it did.
+    ///
+    /// # Errors
+    /// Where it is not about this branch: origin does not answer in time.
+    pub fn fetch_one(&self, branch: &BranchName) -> Result<bool, GitError> {
+        match self.git.fetch_refs(&[pair(branch)]) {
+            Ok(()) => Ok(true),
+            Err(error) if is_about_a_ref(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A branch there, and what is seen of it here.
+fn pair(branch: &BranchName) -> (String, String) {
+    (format!("refs/heads/{branch}"), ref_of(SEEN, branch))
 }
 
 fn is_about_a_ref(error: &GitError) -> bool {
