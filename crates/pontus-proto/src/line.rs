@@ -56,6 +56,12 @@ impl LineBuffer {
         if end + 1 - self.start > bytes_max {
             return Err(LineTooLong { bytes_max });
         }
+        if self.start == 0 && end + 1 == self.bytes.len() {
+            // Of those who speak in turns nothing follows the line: what was gathered is the line.
+            let mut line = std::mem::take(self).bytes;
+            line.truncate(end);
+            return Ok(Some(line));
+        }
         let line = self.bytes[self.start..end].to_vec();
         self.start = end + 1;
         self.searched = self.start;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bytes::BytesInBase64;
 use super::{Code, Reply, Report, Request, Submission, Verdict};
 use crate::limits::{
     CASES_MAX, LABELS_MAX, LINE_BYTES_MAX, NUMBER_MAX, OUTPUT_BYTES_MAX, REASON_BYTES_MAX,
@@ -9,6 +10,9 @@ use crate::limits::{
 };
 use crate::line::LineTooLong;
 use crate::text::escaped;
+
+/// Room for nearly every line. A longer one grows.
+const LINE_BYTES_USUAL: usize = 128;
 
 /// A line that is not the message it should be, as the code and the sentence of its `error` reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +69,9 @@ pub fn decode_reply(line: &[u8]) -> Result<Reply, ParseError> {
 /// # Errors
 /// [`LineTooLong`] where nobody would read it.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, LineTooLong> {
-    let mut line = serde_json::to_vec(message)
+    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+    message
+        .serialize(&mut serde_json::Serializer::with_formatter(&mut line, BytesInBase64))
         .expect("a message has string keys and no Serialize of its own that fails");
     line.push(b'\n');
     if line.len() > LINE_BYTES_MAX {
