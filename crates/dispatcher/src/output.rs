@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use pontus_proto::limits::ATTEMPT_BYTES_MAX;
+use rustix::fs::{Advice, fadvise};
 
 use crate::folder::sync_folder;
 
@@ -16,7 +18,13 @@ pub struct Output {
     /// None until something is printed: many attempts print nothing, and a runner waits for its commit while a file is made.
     file: Option<File>,
     bytes: u64,
+    /// Up to where the disk has been told to begin.
+    begun_bytes: u64,
 }
+
+/// So much is left to the disk at a time while more is coming: what prints little is not worth a word to it before the end, and a
+/// flood would otherwise wait for all of it there.
+const BEGUN_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Output {
     /// As far as it came; it may not have begun.
@@ -29,7 +37,7 @@ impl Output {
             opened => Some(opened?),
         };
         let bytes = file.as_ref().map_or(Ok(0), |file| file.metadata().map(|data| data.len()))?;
-        Ok(Output { path: path.to_owned(), file, bytes })
+        Ok(Output { path: path.to_owned(), file, bytes, begun_bytes: bytes })
     }
 
     /// Begins anew where somebody has removed the file: what is written to it now would be gone with us. Says whether it did.
@@ -85,7 +93,18 @@ impl Output {
         }
         self.file()?.write_all_at(data, offset)?;
         self.bytes = self.bytes.max(end);
+        self.let_disk_begin();
         Ok(())
+    }
+
+    /// Has the disk begin with what is there, without waiting for it.
+    fn let_disk_begin(&mut self) {
+        let new = NonZeroU64::new(self.bytes - self.begun_bytes);
+        if let (Some(file), Some(new)) = (&self.file, new.filter(|new| new.get() >= BEGUN_BYTES)) {
+            // What is on its way to the disk stays in memory for the result that is made of it.
+            fadvise(file, self.begun_bytes, Some(new), Advice::DontNeed).ok();
+            self.begun_bytes = self.bytes;
+        }
     }
 }
 
