@@ -32,7 +32,7 @@ mod engine {
     }
 }
 
-/// Raw bytes, base64 on the wire: a test may print anything. They are written through [`BytesInBase64`].
+/// Raw bytes, base64 on the wire: a test may print anything. They are written through `BytesInBase64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
