@@ -80,7 +80,7 @@ impl Observer {
         self.desk.open_now();
     }
 
-    /// Looks once. One git process where nothing has changed, however many branches there are.
+    /// Looks once. One git process where nothing has changed, however many branches there are; called once, it may fetch instead.
     pub fn look(&mut self) -> Outcome {
         let mut outcome = Outcome::default();
         // A branch that was held back is let go by what follows, so there is no third time.

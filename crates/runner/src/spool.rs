@@ -14,6 +14,7 @@ use pontus_proto::{Attempt, CommitId, InstanceId, Progress, Report};
 use serde::{Deserialize, Serialize};
 
 use crate::bell::Bell;
+use crate::removal::remove;
 
 /// How soon a dispatcher that is there has the report. Until then our disk is left alone: a file system that is syncing holds up
 /// whatever else is done in it, the next checkout among it.
@@ -118,10 +119,7 @@ pub fn leftover(folder: &Path, bell: Arc<Bell>) -> Option<(Finished, Arc<Reader>
 /// What the file system says.
 pub fn clear(folder: &Path) -> io::Result<()> {
     let paths = [report_path(folder), unfinished_path(folder), output_path(folder)];
-    paths.iter().try_for_each(|path| match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    })
+    paths.iter().try_for_each(|path| remove(path))
 }
 
 impl Reader {
@@ -348,6 +346,17 @@ mod tests {
         assert!(leftover(&folder, Arc::default()).is_none());
         clear(&folder).unwrap();
         clear(&folder).unwrap();
+    }
+
+    #[test]
+    fn whatever_was_put_in_its_place_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [output_path(folder.path()), report_path(folder.path())] {
+            fs::create_dir_all(path.join("in/the/way")).unwrap();
+        }
+        let mut writer = begin(folder.path(), 100, Arc::default()).unwrap();
+        writer.write(b"hello");
+        assert_eq!(writer.reader().contents().output_bytes, 5);
     }
 
     #[test]
