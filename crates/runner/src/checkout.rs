@@ -11,9 +11,9 @@ use pontus_exec::{Git, GitError, Tracked};
 use pontus_proto::CommitId;
 
 use crate::attempt::Patience;
-use crate::planted;
 use crate::regular;
 use crate::removal::remove;
+use crate::repository;
 
 /// Where a repository lists what is kept from one commit to the next, in patterns like those of a `.gitignore`.
 const KEEP_LIST: &str = "tests/.pontus-keep";
@@ -93,7 +93,8 @@ impl Checkout {
     /// Leaves nothing in the tree but what the commit tracks, and a repository for the tests.
     fn settle(&self, git: &Git, commit: CommitId) -> Result<(), String> {
         git.clean(&self.kept()).map_err(failed)?;
-        self.plant(commit).map_err(|error| format!("cannot write {}: {error}", self.tree.display()))
+        self.make_repository(commit)
+            .map_err(|error| format!("cannot write {}: {error}", self.tree.display()))
     }
 
     /// What the repository wants to find again: build caches, most likely. It lists them in the commit that is checked out.
@@ -105,7 +106,7 @@ impl Checkout {
     }
 
     /// Without a repository of its own, a `git` in a test would find the clone that all of this lies in.
-    fn plant(&self, commit: CommitId) -> io::Result<()> {
+    fn make_repository(&self, commit: CommitId) -> io::Result<()> {
         let shared = fs::read(self.control.join("objects/info/alternates"))?;
         // Where the clone's history is cut off, so is the checkout's.
         let shallow = match fs::read(self.clone_git_dir.join("shallow")) {
@@ -113,7 +114,7 @@ impl Checkout {
             shallow => Some(shallow?),
         };
         let index = fs::read(self.control.join("index"))?;
-        planted::plant(&self.tree.join(".git"), commit, &shared, shallow.as_deref(), &index)
+        repository::make(&self.tree.join(".git"), commit, &shared, shallow.as_deref(), &index)
     }
 
     fn git(&self, patience: &Patience<'_>) -> Git {

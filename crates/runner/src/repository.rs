@@ -25,7 +25,7 @@ const FOLDER_MODE: u32 = 0o700;
 ///
 /// # Errors
 /// What the file system says.
-pub fn plant(
+pub fn make(
     path: &Path,
     commit: CommitId,
     shared: &[u8],
@@ -121,9 +121,9 @@ mod tests {
             self.folder.path().join(name)
         }
 
-        fn plant(&self, id: &str, shallow: Option<&[u8]>) {
+        fn make(&self, id: &str, shallow: Option<&[u8]>) {
             let commit = id.repeat(20).parse().unwrap();
-            plant(&self.path(".git"), commit, b"/objects\n", shallow, b"DIRC").unwrap();
+            make(&self.path(".git"), commit, b"/objects\n", shallow, b"DIRC").unwrap();
         }
 
         /// Each file with what is in it, and each folder.
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn it_is_the_same_whatever_was_done_to_it() {
         let bench = Bench::new();
-        bench.plant("ab", None);
+        bench.make("ab", None);
         let fresh = bench.content();
         assert_eq!(fresh.len(), FOLDERS.len() + 4);
         let at = |name: &str| bench.path(".git").join(name);
@@ -182,7 +182,7 @@ mod tests {
         ];
         for (number, damage) in damages.into_iter().enumerate() {
             damage();
-            bench.plant("ab", None);
+            bench.make("ab", None);
             assert_eq!(bench.content(), fresh, "{number}");
         }
         assert_eq!(fs::metadata(at("HEAD")).unwrap().nlink(), 1);
@@ -193,16 +193,16 @@ mod tests {
     #[test]
     fn folders_that_were_left_alone_are_used_again() {
         let bench = Bench::new();
-        bench.plant("ab", Some(b"x"));
+        bench.make("ab", Some(b"x"));
         let inode = |folder: PathBuf| fs::metadata(folder).unwrap().ino();
         let inodes = || folders(&bench.path(".git")).map(inode).collect::<Vec<_>>();
         let before = inodes();
-        bench.plant("cd", Some(b"y"));
+        bench.make("cd", Some(b"y"));
         assert_eq!(inodes(), before);
         let content = bench.content();
         let at = |name: &str| content[&bench.path(".git").join(name)].as_str();
         assert_eq!((at("HEAD").trim_end(), at("shallow")), ("cd".repeat(20).as_str(), "y"));
-        bench.plant("cd", None);
+        bench.make("cd", None);
         assert!(!bench.path(".git/shallow").exists());
     }
 }
