@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use pontus_tests::{Process, Yard, git, project_root};
 use rustix::process::Signal;
 
-/// A folder with a `git` in it that writes down what it is asked for before it does it, and what it has written down.
-fn counting_git(yard: &Yard) -> (PathBuf, PathBuf) {
+/// A `PATH` with a `git` in it that writes down what it is asked for before it does it, and where it does.
+fn counting_git(yard: &Yard) -> (String, PathBuf) {
     let (folder, calls) = (yard.path().join("bin"), yard.path().join("calls"));
     fs::create_dir(&folder).unwrap();
     let real = Command::new("sh").args(["-c", "command -v git"]).output().unwrap().stdout;
@@ -20,7 +20,8 @@ fn counting_git(yard: &Yard) -> (PathBuf, PathBuf) {
     let mut write = Command::new("sh");
     write.args(["-c", "printf %s \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"]);
     assert!(write.arg(folder.join("git")).arg(script).status().unwrap().success());
-    (folder, calls)
+    let path = std::env::var("PATH").unwrap();
+    (format!("{}:{path}", folder.display()), calls)
 }
 
 /// The calls since the last time, by their verbs.
@@ -49,8 +50,7 @@ fn a_look_at_which_nothing_has_changed_is_one_process() {
     for number in 0..50 {
         git(&yard.master(), &["branch", &format!("b{number}")]);
     }
-    let (bin, calls) = counting_git(&yard);
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let (path, calls) = counting_git(&yard);
     let mut command = yard.watcher_command();
     command.env("PATH", path).args(["--interval", "1h", "--branch", "*"]).arg(yard.observers());
     let observer = Process::start("observer", &mut command);
@@ -75,8 +75,7 @@ fn a_look_at_which_nothing_has_changed_is_one_process() {
 #[test]
 fn a_dispatcher_that_is_away_costs_no_more() {
     let yard = Yard::new();
-    let (bin, calls) = counting_git(&yard);
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let (path, calls) = counting_git(&yard);
     let mut command = yard.watcher_command();
     command.env("PATH", path).args(["--interval", "1h"]).arg(yard.observers());
     let observer = Process::start("observer", &mut command);
@@ -91,8 +90,7 @@ fn a_dispatcher_that_is_away_costs_no_more() {
 fn an_observer_that_is_called_once_fetches_without_asking_first() {
     let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
-    let (bin, calls) = counting_git(&yard);
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let (path, calls) = counting_git(&yard);
     let look = |commit: &str| {
         let mut command = yard.command("observer");
         command.env("PATH", &path).args(["--once", "--dispatcher-server", &yard.server()]);
@@ -113,8 +111,7 @@ fn an_observer_that_is_called_once_fetches_without_asking_first() {
 fn a_commit_costs_a_runner_no_more_than_it_would_by_hand() {
     let yard = Yard::new();
     let dispatcher = yard.dispatcher(&[]);
-    let (bin, calls) = counting_git(&yard);
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let (path, calls) = counting_git(&yard);
     let mut command = yard.command("runner");
     command.env("PATH", path).args(["--dispatcher-server", &yard.server()]).arg(yard.runners());
     let _runner = Process::start("runner", &mut command);

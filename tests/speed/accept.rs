@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread, Yard};
 
-use crate::crew::{Crew, Peer, dispatcher, submit};
-use crate::limits::{Fsync, Sqlite, rate, yard};
+use crate::crew::{Crew, Peer, dispatcher, submit, yard};
+use crate::limits::{Fsync, Sqlite, rate};
 use crate::table::Row;
 
 const CONNECTIONS: [usize; 3] = [1, 8, 64];

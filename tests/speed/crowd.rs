@@ -9,9 +9,9 @@ use pontus_proto::limits::POLL_MS_MAX;
 use pontus_tests::{Goal, Process, Spread, Yard};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::crew::{Crew, READY, dispatcher, register};
+use crate::crew::{Crew, READY, dispatcher, register, yard};
 use crate::handout::Pair;
-use crate::limits::{let_pass, yard};
+use crate::limits::let_pass;
 use crate::table::Row;
 
 const CROWDS: [usize; 2] = [1_000, 4_000];

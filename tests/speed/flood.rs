@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread};
 
-use crate::limits::{pipe_to_file, yard};
+use crate::crew::yard;
+use crate::limits::pipe_to_file;
 use crate::table::Row;
 
 const BYTES: u64 = 256 * 1024 * 1024;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread, Yard};
 
-use crate::crew::{Crew, Peer, READY, dispatcher, report, submit};
-use crate::limits::{times, yard};
+use crate::crew::{Crew, Peer, READY, dispatcher, report, submit, yard};
+use crate::limits::times;
 use crate::table::Row;
 
 const QUEUED: [u32; 3] = [10, 1_000, 100_000];

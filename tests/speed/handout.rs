@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread, Yard};
 
-use crate::crew::{Peer, READY, commit_of, dispatcher, report, submit};
-use crate::limits::{Fsync, Loopback, yard};
+use crate::crew::{Peer, READY, commit_of, dispatcher, report, submit, yard};
+use crate::limits::{Fsync, Loopback};
 use crate::table::Row;
 
 const ROUNDS: u32 = 600;

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Process};
 
-use crate::limits::{let_pass, yard};
+use crate::crew::yard;
+use crate::limits::let_pass;
 use crate::table::Row;
 
 const TIME: Duration = Duration::from_secs(30);

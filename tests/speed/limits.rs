@@ -14,14 +14,6 @@ use rusqlite::Connection;
 /// What a database writes at least: a page.
 const PAGE: [u8; 4096] = [7; 4096];
 
-/// A yard that stays until all is measured: once many files have been removed, some file systems take ten times as long for each new
-/// one (ext4 without a journal does, for five minutes). `examples/bench.sh` removes all of them.
-pub fn yard() -> Yard {
-    let mut yard = Yard::new();
-    yard.leave_behind();
-    yard
-}
-
 /// Does nothing for so long.
 pub fn let_pass(time: Duration) {
     let begun = Instant::now();

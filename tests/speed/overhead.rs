@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use pontus_tests::{Goal, Speaker, Spread, Yard, git, program, project_root, submission_of};
 
 use crate::by_hand::{Hand, commits};
-use crate::crew::PROJECT;
-use crate::limits::yard;
+use crate::crew::{PROJECT, yard};
 use crate::table::Row;
 
 /// Commits that are in the clone, that have to be fetched, and that come through the hook.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread, Yard, remember};
 
-use crate::limits::yard;
+use crate::crew::yard;
 use crate::table::Row;
 
 const ROUNDS: usize = 20;

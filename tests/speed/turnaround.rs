@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pontus_tests::{Goal, Spread, Yard};
 
-use crate::crew::{Crew, Peer, READY, dispatcher, register, report, submit};
-use crate::limits::{Sqlite, rate, yard};
+use crate::crew::{Crew, Peer, READY, dispatcher, register, report, submit, yard};
+use crate::limits::{Sqlite, rate};
 use crate::table::Row;
 
 const RUNNERS: [usize; 3] = [1, 8, 64];
