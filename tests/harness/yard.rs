@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pontus_proto::{Caller, Client, Role, Token};
-use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket, sockopt};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt,
+};
 use tempfile::TempDir;
 
 use crate::git::git;
@@ -253,7 +255,9 @@ impl Default for Yard {
 
 /// A free port of the loopback address, for who binds to it with `SO_REUSEADDR`, and for nobody else while the socket is kept.
 fn reserve_port() -> (OwnedFd, u16) {
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    // Not for the programs that are started: they would hold the ports of all yards that there are at the time.
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).unwrap();
     sockopt::set_socket_reuseaddr(&socket, true).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap();
