@@ -13,6 +13,7 @@ mod descriptors;
 mod engine;
 mod exit;
 mod folder;
+mod header;
 mod listener;
 mod look;
 mod manager;

@@ -115,7 +115,8 @@ impl Publisher {
         for job in jobs {
             match job {
                 Job::Publish(publication) => {
-                    self.retention.add(publication.facts.commit, publication.facts.decided_ms);
+                    self.retention
+                        .add(publication.facts.header.commit, publication.facts.decided_ms);
                     all.push(publication.facts);
                     answers.extend(publication.answers);
                     unwritten.push(publication.unwritten);
@@ -199,16 +200,16 @@ impl Publisher {
     fn publish(&self, all: Vec<Facts>, say: bool) -> Result<Vec<CommitId>> {
         // A result that is kept no longer is not even begun.
         let (all, mut published): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|facts| self.retention.keeps(facts.commit));
+            all.into_iter().partition(|facts| self.retention.keeps(facts.header.commit));
         let mut failed = Vec::new();
         let results = results::publish(&self.folder, &all);
         for (facts, result) in all.into_iter().zip(results) {
-            let path = self.folder.result(facts.commit);
+            let path = self.folder.result(facts.header.commit);
             match result {
                 Ok(()) => published.push(facts),
                 Err(NotPublished::Unsynced(error)) => return Err(unsynced(error, &path)),
                 Err(NotPublished::Refused(error)) => {
-                    failed.push(facts.commit);
+                    failed.push(facts.header.commit);
                     if say {
                         error!("cannot write {}: {error}; trying until it can be", path.display());
                     }
@@ -221,12 +222,12 @@ impl Publisher {
         if let Err(error) = results::settle(&self.folder) {
             wait_or_fail(error, self.folder.results())?;
             // Their output is still there, so they can be published again.
-            failed.extend(published.into_iter().map(|facts| facts.commit));
+            failed.extend(published.into_iter().map(|facts| facts.header.commit));
             return Ok(failed);
         }
         for facts in &published {
             results::forget_output(&self.folder, facts);
-            info!("{}: verdict {}", facts.commit, facts.verdict.word());
+            info!("{}: verdict {}", facts.header.commit, facts.verdict.word());
         }
         Ok(failed)
     }

@@ -7,17 +7,12 @@ use std::os::unix::fs::FileExt;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use pontus_proto::{
-    Attempt, BranchName, CommitId, Counts, ProjectName, RunnerName, Verdict, seconds,
-};
+use pontus_proto::{Attempt, Counts, Verdict, seconds};
 use rustix::fs::{Advice, fadvise};
 
-use crate::clock;
 use crate::exit;
 use crate::folder::{Folder, sync_folder};
-
-/// The longest header: the longest names, and as many skipped commits as may be named.
-const HEADER_BYTES_MAX: u64 = 256 * 1024;
+use crate::header::{self, HEADER_BYTES_MAX, Header};
 
 /// The longest last line: a reason, and the counts.
 const LAST_LINE_BYTES_MAX: u64 = 4 * 1024;
@@ -31,24 +26,10 @@ const SYNCS_AT_ONCE: usize = 4;
 /// All that a result file says of a commit, except its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Which commit.
-    pub commit: CommitId,
-    /// Whose it is.
-    pub project: ProjectName,
-    /// Where it was seen.
-    pub branch: Option<BranchName>,
-    /// Commits that it stands for, oldest first.
-    pub skipped: Vec<CommitId>,
-    /// How many older ones it stands for beside those.
-    pub skipped_unnamed: u64,
-    /// The attempt that decided it, or the last; 0 where there was none.
-    pub attempt: Attempt,
+    /// What stands before it.
+    pub header: Header,
     /// The newest attempt of all.
     pub newest: Attempt,
-    /// Who ran it, if anybody did.
-    pub runner: Option<RunnerName>,
-    /// When it began, in milliseconds since 1970.
-    pub started_ms: Option<i64>,
     /// How much it printed; `None` where no report says so, then whatever has arrived is shown.
     pub output_bytes: Option<u64>,
     /// What came of it.
@@ -83,7 +64,10 @@ pub fn publish(folder: &Folder, all: &[Facts]) -> Vec<Result<(), NotPublished>> 
         let published = facts.iter().zip(written).map(|(facts, written)| {
             written?;
             synced.next().expect("each file that was written is synced").map_err(unsynced)?;
-            Ok(fs::rename(folder.unfinished(facts.commit), folder.result(facts.commit))?)
+            Ok(fs::rename(
+                folder.unfinished(facts.header.commit),
+                folder.result(facts.header.commit),
+            )?)
         });
         published.collect::<Vec<_>>()
     };
@@ -98,7 +82,7 @@ fn write_all(folder: &Folder, all: &[Facts]) -> (Vec<io::Result<()>>, Vec<File>)
 }
 
 fn write(folder: &Folder, facts: &Facts) -> io::Result<File> {
-    let unfinished = folder.unfinished(facts.commit);
+    let unfinished = folder.unfinished(facts.header.commit);
     let mut file = File::create(&unfinished)?;
     let mut output = open_output(folder, facts)?;
     let composed = compose(facts, output.as_mut(), &mut file);
@@ -144,9 +128,9 @@ fn unsynced(error: io::Error) -> NotPublished {
 
 /// Whether the result that is there says what `facts` say.
 pub fn is_of(folder: &Folder, facts: &Facts) -> bool {
-    let (header, last_line) = (header(facts), last_line(facts));
+    let (header, last_line) = (facts.header.to_string(), last_line(facts));
     let mut read = vec![0; header.len()];
-    let Ok(mut file) = File::open(folder.result(facts.commit)) else { return false };
+    let Ok(mut file) = File::open(folder.result(facts.header.commit)) else { return false };
     let begins = file.read_exact(&mut read).is_ok() && read == header.as_bytes();
     let ending = format!("{last_line}\n");
     let mut read = vec![0; ending.len()];
@@ -168,12 +152,12 @@ pub fn settle(folder: &Folder) -> io::Result<()> {
 pub fn forget_output(folder: &Folder, facts: &Facts) {
     for attempt in 1..=facts.newest.0 {
         // What cannot be removed now is found at the next start.
-        fs::remove_file(folder.output(facts.commit, Attempt(attempt))).ok();
+        fs::remove_file(folder.output(facts.header.commit, Attempt(attempt))).ok();
     }
 }
 
 fn open_output(folder: &Folder, facts: &Facts) -> io::Result<Option<File>> {
-    match File::open(folder.output(facts.commit, facts.attempt)) {
+    match File::open(folder.output(facts.header.commit, facts.header.attempt)) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -192,8 +176,7 @@ pub fn output_range(file: &File) -> io::Result<Range<u64>> {
     };
     // No line of the header is empty, so the first empty line ends it.
     let header = read(0, HEADER_BYTES_MAX)?;
-    let start =
-        header.windows(2).position(|pair| pair == b"\n\n").map_or(bytes, |at| at as u64 + 2);
+    let start = header::end_in(&header).map_or(bytes, |end| end as u64);
     let from = bytes.saturating_sub(LAST_LINE_BYTES_MAX);
     let tail = read(from, LAST_LINE_BYTES_MAX)?;
     let before = tail[..tail.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n');
@@ -202,7 +185,7 @@ pub fn output_range(file: &File) -> io::Result<Range<u64>> {
 }
 
 fn compose(facts: &Facts, output: Option<&mut File>, to: &mut File) -> io::Result<()> {
-    to.write_all(header(facts).as_bytes())?;
+    to.write_all(facts.header.to_string().as_bytes())?;
     let written = match output {
         Some(output) => copy_output(output, facts.output_bytes.unwrap_or(u64::MAX), to)?,
         None => 0,
@@ -229,20 +212,6 @@ fn copy_output(from: &mut File, bytes_max: u64, to: &mut File) -> io::Result<u64
         }
     }
     Ok(written)
-}
-
-fn header(facts: &Facts) -> String {
-    let branch = facts.branch.as_ref().map(|branch| ("branch", branch.to_string()));
-    let first = [("commit", facts.commit.to_string()), ("project", facts.project.to_string())];
-    let runner = facts.runner.as_ref().map(|runner| ("runner", runner.to_string()));
-    let attempt = runner.as_ref().map(|_| ("attempt", facts.attempt.to_string()));
-    let started = facts.started_ms.map(|ms| ("started", clock::shown(ms)));
-    let then = runner.into_iter().chain(attempt).chain(started);
-    let unnamed = (facts.skipped_unnamed > 0)
-        .then(|| ("skipped", format!("{} older commits, not named", facts.skipped_unnamed)));
-    let skipped = facts.skipped.iter().map(|commit| ("skipped", commit.to_string()));
-    let lines = first.into_iter().chain(branch).chain(then).chain(unnamed).chain(skipped);
-    lines.map(|(key, value)| format!("{key:<10}{value}\n")).chain(["\n".to_owned()]).collect()
 }
 
 /// The dispatcher's own last word, which `tail -n 1` can trust whatever a test printed.
@@ -273,15 +242,17 @@ pub(crate) mod tests {
 
     pub(crate) fn facts() -> Facts {
         Facts {
-            commit: "ab".repeat(20).parse().unwrap(),
-            project: "test_repo".parse().unwrap(),
-            branch: Some("main".parse().unwrap()),
-            skipped: vec!["cd".repeat(20).parse().unwrap()],
-            skipped_unnamed: 8_999,
-            attempt: Attempt(2),
+            header: Header {
+                commit: "ab".repeat(20).parse().unwrap(),
+                project: "test_repo".parse().unwrap(),
+                branch: Some("main".parse().unwrap()),
+                skipped: vec!["cd".repeat(20).parse().unwrap()],
+                skipped_unnamed: 8_999,
+                attempt: Attempt(2),
+                runner: Some("oak/1".parse().unwrap()),
+                started_ms: Some(1_795_356_843_000),
+            },
             newest: Attempt(2),
-            runner: Some("oak/1".parse().unwrap()),
-            started_ms: Some(1_795_356_843_000),
             output_bytes: Some(0),
             verdict: Verdict::Failed,
             reason: None,
@@ -294,10 +265,10 @@ pub(crate) mod tests {
     fn published(facts: &Facts, output: Option<&[u8]>) -> String {
         let (_temporary, folder) = folder();
         if let Some(output) = output {
-            fs::write(folder.output(facts.commit, facts.attempt), output).unwrap();
+            fs::write(folder.output(facts.header.commit, facts.header.attempt), output).unwrap();
         }
         publish_one(&folder, facts);
-        String::from_utf8(fs::read(folder.result(facts.commit)).unwrap()).unwrap()
+        String::from_utf8(fs::read(folder.result(facts.header.commit)).unwrap()).unwrap()
     }
 
     fn publish_one(folder: &Folder, facts: &Facts) {
@@ -354,11 +325,14 @@ verdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s
     #[test]
     fn many_are_published_and_one_that_cannot_be_holds_up_none() {
         let (_temporary, folder) = folder();
-        let of =
-            |number: usize| Facts { commit: format!("{number:040x}").parse().unwrap(), ..facts() };
+        let of = |number: usize| {
+            let mut facts = facts();
+            facts.header.commit = format!("{number:040x}").parse().unwrap();
+            facts
+        };
         let all: Vec<_> = (0..2 * OPEN_MAX + 3).map(of).collect();
         let stuck = OPEN_MAX + 1;
-        fs::create_dir(folder.unfinished(all[stuck].commit)).unwrap();
+        fs::create_dir(folder.unfinished(all[stuck].header.commit)).unwrap();
         let published = publish(&folder, &all);
         assert_eq!(published.len(), all.len());
         for (number, (facts, published)) in all.iter().zip(published).enumerate() {
@@ -372,10 +346,10 @@ verdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s
         let (temporary, folder) = folder();
         let precious = temporary.path().join("precious");
         fs::write(&precious, "mine").unwrap();
-        symlink(&precious, folder.result(facts().commit)).unwrap();
+        symlink(&precious, folder.result(facts().header.commit)).unwrap();
         publish_one(&folder, &facts());
         assert_eq!(fs::read(&precious).unwrap(), b"mine");
-        assert!(fs::symlink_metadata(folder.result(facts().commit)).unwrap().is_file());
+        assert!(fs::symlink_metadata(folder.result(facts().header.commit)).unwrap().is_file());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Store;
+use crate::header::Header;
 use crate::results::Facts;
 
 /// The columns that [`stored`] reads. The attempt is the one that runs, the verdict the one that holds.
@@ -83,8 +84,9 @@ pub(super) fn facts(database: &Connection, commit: CommitId) -> Result<Option<Fa
     let mut query = database.prepare_cached(sql)?;
     let found = query.query_row([commit.to_string()], |row| facts_of(commit, row)).optional();
     let found = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
-    let Some(facts) = found else { return Ok(None) };
-    Ok(Some(Facts { skipped: skipped(database, commit)?, ..facts }))
+    let Some(mut facts) = found else { return Ok(None) };
+    facts.header.skipped = skipped(database, commit)?;
+    Ok(Some(facts))
 }
 
 /// What a commit stands for, oldest first.
@@ -125,15 +127,17 @@ pub(super) fn labels(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Label
 
 fn facts_of(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
     Ok(Facts {
-        commit,
-        project: checked(row, 0)?,
-        branch: checked_option(row, 1)?,
-        skipped: Vec::new(),
-        skipped_unnamed: row.get(12)?,
-        attempt: Attempt(row.get(2)?),
+        header: Header {
+            commit,
+            project: checked(row, 0)?,
+            branch: checked_option(row, 1)?,
+            skipped: Vec::new(),
+            skipped_unnamed: row.get(12)?,
+            attempt: Attempt(row.get(2)?),
+            runner: checked_option(row, 3)?,
+            started_ms: row.get(4)?,
+        },
         newest: Attempt(row.get(14)?),
-        runner: checked_option(row, 3)?,
-        started_ms: row.get(4)?,
         output_bytes: row.get(5)?,
         verdict: verdict(&row.get::<_, String>(6)?),
         reason: row.get(7)?,

@@ -144,10 +144,10 @@ fn a_commit_is_remembered_through_its_life() {
 fn a_verdict_has_all_that_its_result_says() {
     let (_folder, store, _) = stored_after(&[submitted(), assigned(1), decided(1, Why::Report)]);
     let facts = store.facts(commit()).unwrap().unwrap();
-    assert_eq!((facts.skipped.len(), facts.skipped_unnamed), (2, 3));
-    assert!(facts.skipped[0].to_string().starts_with("01"), "oldest first, as handed in");
-    assert_eq!(facts.runner.unwrap().as_str(), "oak/1");
-    assert_eq!((facts.attempt, facts.started_ms), (Attempt(1), Some(1_000)));
+    assert_eq!((facts.header.skipped.len(), facts.header.skipped_unnamed), (2, 3));
+    assert!(facts.header.skipped[0].to_string().starts_with("01"), "oldest first, as handed in");
+    assert_eq!(facts.header.runner.unwrap().as_str(), "oak/1");
+    assert_eq!((facts.header.attempt, facts.header.started_ms), (Attempt(1), Some(1_000)));
     assert_eq!((facts.verdict, facts.reason.as_deref()), (Verdict::Failed, Some("because")));
     assert_eq!(facts.counts, report().counts);
     assert_eq!(facts.output_bytes, Some(17));
