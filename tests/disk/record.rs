@@ -13,7 +13,7 @@ use crate::story::{Exchange, Interlude, Pause, Teller};
 use crate::trace::{Call, calls};
 
 /// All calls that change a disk, and those that tell a peer something.
-const CALLS: &str = "openat,creat,write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,splice,sendto,sendmsg,fsync,\
+const CALLS: &str = "openat,creat,lseek,write,pwrite64,writev,pwritev,pwritev2,copy_file_range,sendfile,splice,sendto,sendmsg,fsync,\
                      fdatasync,sync_file_range,rename,renameat,renameat2,unlink,unlinkat,rmdir,link,linkat,symlink,ftruncate,\
                      truncate,fallocate,mkdir,mkdirat";
 

@@ -109,16 +109,19 @@ impl<'a> Tracker<'a> {
                     self.change(call, node, Change::Resize(call.number(1)));
                 }
             }
+            "lseek" => {
+                let at = call.result.unwrap() as u64;
+                self.positions.insert(call.path(0).to_owned(), at);
+            }
             "rename" => self.rename(call),
+            "linkat" => self.link(call),
             "unlink" => self.unlink(call, call.path(0)),
             "fsync" | "fdatasync" => {
                 let node = self.find(call.path(0));
                 self.all.syncs.extend(node.map(|node| (node, call.begun, call.done)));
             }
             _ => {
-                // The token's file is none of ours.
-                let is_ours = |at| self.find(call.path(at)).is_some();
-                assert!(call.name == "linkat" || !is_ours(0), "unknown here: {call:?}");
+                assert!(self.find(call.path(0)).is_none(), "unknown here: {call:?}");
             }
         }
     }
@@ -177,6 +180,14 @@ impl<'a> Tracker<'a> {
         if from != to {
             self.change(call, folder, Change::Name(name, node));
             self.unlink(call, from);
+        }
+    }
+
+    fn link(&mut self, call: &Call) {
+        let (from, to) = (call.path(1), call.path(3));
+        // The token's file is none of ours.
+        if let (Some(node), Some((folder, name))) = (self.find(from), self.place(to)) {
+            self.change(call, folder, Change::Name(name, node));
         }
     }
 

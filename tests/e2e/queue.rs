@@ -141,10 +141,11 @@ fn output_over_the_limit_is_refused() {
     Speaker::client(&yard).submit(submission(1, "p"));
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
     let (commit, attempt) = runner.take();
+    runner.print((commit, attempt), 0, b"x");
     // As if as much had come as may come; a hole takes no room.
     let path = yard.path().join(format!("test_results/.pontus/output/{commit}.{attempt}"));
-    let file = std::fs::File::create_new(path).unwrap();
-    file.set_len(ATTEMPT_BYTES_MAX).unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1 + ATTEMPT_BYTES_MAX).unwrap();
     drop(runner);
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
     let kept = runner.ask(&Request::Beat { commit, attempt, progress: None });

@@ -61,21 +61,60 @@ fn a_disk_that_fills_up_while_a_result_is_written() {
     let Some(disk) = SmallDisk::new(&yard, 8 * MIB as usize) else { return };
     let command = disk.command(&yard, &program("dispatcher"));
     let dispatcher = yard.dispatcher_by(command, &[]);
+    let mut client = Speaker::client(&yard);
+    client.submit(submission(1, "p"));
+    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
+    let attempt = runner.take();
+    let piece = vec![b'x'; MIB as usize / 2];
+    (0..6).for_each(|piece_number| runner.print(attempt, piece_number * MIB / 2, &piece));
+    // The verdict has room. Its runner has not said how much there is to be, so the result is a copy, which has none.
+    disk.fill(&yard, MIB);
+    assert_eq!(client.ask(&Request::Cancel { commit: attempt.0 }), Reply::Done {});
+    dispatcher.wait_for("trying until it can be");
+    let result = disk.path(&yard, &made_up(1).to_string());
+    assert!(!result.exists(), "a result is there whole or not at all");
+    disk.empty(&yard);
+    dispatcher.wait_for(": verdict cancelled");
+    let text = fs::read(result).unwrap();
+    assert_eq!(text.iter().filter(|byte| **byte == b'x').count() as u64, 3 * MIB);
+}
+
+#[test]
+fn a_result_has_room_where_its_output_had() {
+    let yard = Yard::new();
+    let Some(disk) = SmallDisk::new(&yard, 8 * MIB as usize) else { return };
+    let command = disk.command(&yard, &program("dispatcher"));
+    let dispatcher = yard.dispatcher_by(command, &[]);
     Speaker::client(&yard).submit(submission(1, "p"));
     let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
     let attempt = runner.take();
     let piece = vec![b'x'; MIB as usize / 2];
     (0..6).for_each(|piece_number| runner.print(attempt, piece_number * MIB / 2, &piece));
-    // The verdict has room, the result has not.
+    // There is room for the verdict, not for as much again.
     disk.fill(&yard, MIB);
     assert_eq!(runner.report(attempt, 3 * MIB), Reply::Recorded {});
-    dispatcher.wait_for("trying until it can be");
-    let result = disk.path(&yard, &made_up(1).to_string());
-    assert!(!result.exists(), "a result is there whole or not at all");
-    disk.empty(&yard);
     dispatcher.wait_for(": verdict passed");
-    let text = fs::read(result).unwrap();
+    let text = fs::read(disk.path(&yard, &made_up(1).to_string())).unwrap();
     assert_eq!(text.iter().filter(|byte| **byte == b'x').count() as u64, 3 * MIB);
+}
+
+#[test]
+fn a_file_system_that_gives_no_second_name_has_results_all_the_same() {
+    let yard = Yard::new();
+    // The token has its name already.
+    yard.dispatcher(&[]).stop();
+    let paths = [results(&yard, &format!(".pontus/output/{}.1", made_up(1)))];
+    let calls = Failing { calls: "linkat", how: "error=EPERM", paths: &paths };
+    let Some(command) = calls.command(&yard, &program("dispatcher")) else { return };
+    let dispatcher = yard.dispatcher_by(command, &[]);
+    Speaker::client(&yard).submit(submission(1, "p"));
+    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
+    let attempt = runner.take();
+    runner.print(attempt, 0, b"hello");
+    assert_eq!(runner.report(attempt, 5), Reply::Recorded {});
+    let result = yard.result(&dispatcher, &made_up(1).to_string());
+    let (_, printed) = result.split_once("\n\n").unwrap();
+    assert!(printed.starts_with("hello\n\nverdict: passed: "), "{result}");
 }
 
 #[test]
@@ -136,7 +175,9 @@ fn report_unsynced(yard: &Yard, call: &str, path: &str) -> Option<Result<Reply, 
 #[test]
 fn a_result_that_cannot_be_synced_ends_the_dispatcher() {
     let yard = Yard::new();
-    if let Some(heard) = report_unsynced(&yard, "fsync", &format!(".pontus/{}.new", made_up(1))) {
+    if let Some(heard) =
+        report_unsynced(&yard, "fsync", &format!(".pontus/output/{}.1", made_up(1)))
+    {
         // The verdict was on the disk before, and the output.
         assert!(matches!(heard, Ok(Reply::Recorded {})), "{heard:?}");
         let dispatcher = yard.dispatcher(&[]);

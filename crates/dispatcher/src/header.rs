@@ -1,13 +1,16 @@
 //! What a result file says before a test's output: which commit it is, where it was seen and who ran it.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
 use pontus_proto::{Attempt, BranchName, CommitId, ProjectName, RunnerName};
 
 use crate::clock;
 
 /// The longest header: the longest names, and as many skipped commits as may be named.
-pub const HEADER_BYTES_MAX: u64 = 256 * 1024;
+const HEADER_BYTES_MAX: u64 = 256 * 1024;
 
 /// A result's header. Printed, it is lines of which none is empty, and an empty one that ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +57,23 @@ impl fmt::Display for Header {
     }
 }
 
-/// Where the header ends that `text` begins with, in bytes; none where it does not end in it.
-pub fn end_in(text: &[u8]) -> Option<usize> {
-    text.windows(2).position(|pair| pair == b"\n\n").map(|at| at + 2)
+/// How long the header of `commit` is that a file begins with; none where it is not there, or not whole.
+///
+/// # Errors
+/// What the file system says.
+pub fn bytes_in(file: &File, commit: CommitId) -> io::Result<Option<u64>> {
+    let (there, first_line) = (file.metadata()?.len(), format!("{:<10}{commit}\n", "commit"));
+    // Hardly any is longer than a page.
+    for most in [4096, HEADER_BYTES_MAX] {
+        let mut start = vec![0; there.min(most) as usize];
+        file.read_exact_at(&mut start, 0)?;
+        if !start.starts_with(first_line.as_bytes()) {
+            break;
+        }
+        // No line of it is empty, so the first empty line ends it.
+        if let Some(at) = start.windows(2).position(|pair| pair == b"\n\n") {
+            return Ok(Some(at as u64 + 2));
+        }
+    }
+    Ok(None)
 }

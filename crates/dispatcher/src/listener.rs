@@ -14,7 +14,8 @@ use pontus_proto::Connection;
 use pontus_scheduler::SessionId;
 
 use crate::engine::Message;
-use crate::session::{self, Shared};
+use crate::session;
+use crate::shared::Shared;
 use crate::strangers::{Stranger, Strangers};
 
 /// A session's stack. It holds one read buffer and the parser's recursion; thousands of them have to fit.

@@ -11,9 +11,10 @@ use pontus_proto::limits::{OUTPUT_BYTES_MAX, POLL_MS_MAX};
 use pontus_proto::{Attempt, Bytes, Code, CommitId, CommitPrefix, Reply, Request, State, Status};
 
 use crate::engine::{Message, Question, Told};
+use crate::output;
 use crate::results;
-use crate::session::Shared;
-use crate::store::{Reader, Standing};
+use crate::shared::Shared;
+use crate::store::{LazyReader, Reader, Standing};
 use crate::translate::{self, refusal};
 
 /// The engine does not answer any more.
@@ -26,14 +27,13 @@ struct Leaving;
 pub struct Look<'a> {
     shared: &'a Shared,
     engine: Sender<Message>,
-    /// Opened by the first question that needs it: most sessions ask none.
-    reader: Option<Reader>,
+    reader: LazyReader,
 }
 
 impl<'a> Look<'a> {
     /// A look that has seen nothing yet.
     pub fn new(shared: &'a Shared, engine: Sender<Message>) -> Self {
-        Look { shared, engine, reader: None }
+        Look { shared, engine, reader: LazyReader::default() }
     }
 
     /// The answer to a question; none where the request is no question.
@@ -149,13 +149,16 @@ impl<'a> Look<'a> {
         offset: u64,
     ) -> io::Result<Vec<u8>> {
         let folder = &self.shared.folder;
-        if let Some(file) = found(File::open(folder.output(commit, attempt)))? {
-            return read_at(&file, offset, u64::MAX);
-        }
         let decided_it = standing.state == State::Done && attempt == standing.attempt;
+        if let Some(file) = found(File::open(folder.output(commit, attempt)))? {
+            let start = output::start_in(&file, commit)?;
+            // What comes behind it makes it a result.
+            let bytes = standing.output_bytes.filter(|_| decided_it).unwrap_or(u64::MAX);
+            return read_at(&file, start.saturating_add(offset), start.saturating_add(bytes));
+        }
         match found(File::open(folder.result(commit)))?.filter(|_| decided_it) {
             Some(file) => {
-                let output = results::output_range(&file)?;
+                let output = results::output_range(&file, commit)?;
                 read_at(&file, output.start.saturating_add(offset), output.end)
             }
             None => Ok(Vec::new()),
@@ -169,13 +172,7 @@ impl<'a> Look<'a> {
     }
 
     fn reader(&mut self) -> Result<&Reader> {
-        if let Some(reader) = &mut self.reader {
-            reader.follow();
-        }
-        match &mut self.reader {
-            Some(reader) => Ok(reader),
-            reader => Ok(reader.insert(Reader::open(&self.shared.folder.database())?)),
-        }
+        self.reader.of(&self.shared.folder.database())
     }
 }
 

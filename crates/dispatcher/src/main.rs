@@ -24,6 +24,7 @@ mod results;
 mod retention;
 mod serve;
 mod session;
+mod shared;
 mod store;
 mod strangers;
 mod tide;

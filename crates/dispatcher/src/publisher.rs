@@ -19,7 +19,7 @@ use crate::exit::{self, DiskFailed};
 use crate::folder::Folder;
 use crate::results::{self, Facts, NotPublished};
 use crate::retention::Retention;
-use crate::store::Reader;
+use crate::store::LazyReader;
 
 /// How long to wait before results that could not be written are tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -63,15 +63,15 @@ pub struct Publisher {
     pending: VecDeque<CommitId>,
     /// When the pending ones are next tried, after none of them could be written.
     rests_until: Option<Instant>,
-    /// Opened by the first pending one.
-    reader: Option<Reader>,
+    /// For the pending ones.
+    reader: LazyReader,
 }
 
 impl Publisher {
     /// A publisher that has done nothing yet.
     pub fn new(folder: Arc<Folder>, retention: Retention) -> Publisher {
         let pending = VecDeque::new();
-        Publisher { folder, retention, pending, rests_until: None, reader: None }
+        Publisher { folder, retention, pending, rests_until: None, reader: LazyReader::default() }
     }
 
     /// Publishes until nobody can send jobs any more.
@@ -163,22 +163,13 @@ impl Publisher {
 
     /// What the result of a commit is to say; none where there is one that says so, or where there is no verdict any more.
     fn missing(&mut self, commit: CommitId) -> Result<Option<Facts>> {
-        let Some(facts) = self.reader()?.facts(commit)? else { return Ok(None) };
+        let reader = self.reader.of(&self.folder.database())?;
+        let Some(facts) = reader.facts(commit)? else { return Ok(None) };
         let is_there = results::is_of(&self.folder, &facts);
         if is_there {
             results::forget_output(&self.folder, &facts);
         }
         Ok((!is_there).then_some(facts))
-    }
-
-    fn reader(&mut self) -> Result<&Reader> {
-        if let Some(reader) = &mut self.reader {
-            reader.follow();
-        }
-        match &mut self.reader {
-            Some(reader) => Ok(reader),
-            reader => Ok(reader.insert(Reader::open(&self.folder.database())?)),
-        }
     }
 
     /// Removes the results that are kept no longer.

@@ -1,27 +1,22 @@
-//! The result file of a commit: what it says, and how it comes to be there whole or not at all.
+//! The result file of a commit: what it says.
 
-use std::fs::{self, File};
+mod write;
+
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use pontus_proto::{Attempt, Counts, Verdict, seconds};
-use rustix::fs::{Advice, fadvise};
+use pontus_proto::{Attempt, CommitId, Counts, Verdict, seconds};
 
-use crate::exit;
-use crate::folder::{Folder, sync_folder};
-use crate::header::{self, HEADER_BYTES_MAX, Header};
+pub use self::write::{NotPublished, forget_output, publish, settle};
+use crate::folder::Folder;
+use crate::header::{self, Header};
+use crate::output;
 
 /// The longest last line: a reason, and the counts.
 const LAST_LINE_BYTES_MAX: u64 = 4 * 1024;
-
-/// Result files that are open at once: a part of the descriptors that the dispatcher keeps for itself.
-const OPEN_MAX: usize = 32;
-
-/// Files that are synced at once. A disk makes one write of what is asked of it meanwhile, so a few are as good as many.
-const SYNCS_AT_ONCE: usize = 4;
 
 /// All that a result file says of a commit, except its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,141 +39,31 @@ pub struct Facts {
     pub decided_ms: i64,
 }
 
-/// Why there is no result. Nothing is half there.
-#[derive(Debug, thiserror::Error)]
-pub enum NotPublished {
-    /// It was not taken, which may pass.
-    #[error(transparent)]
-    Refused(#[from] io::Error),
-    /// It was taken, and cannot be relied on: nor can the disk.
-    #[error(transparent)]
-    Unsynced(io::Error),
-}
-
-/// Writes result files, durably, and gives them their names. Whatever had such a name before, a planted link included, is
-/// replaced. The names themselves are durable after [`settle`]. What came of each, in their order.
-pub fn publish(folder: &Folder, all: &[Facts]) -> Vec<Result<(), NotPublished>> {
-    let together = |facts: &[Facts]| {
-        let (written, files) = write_all(folder, facts);
-        let mut synced = sync_all(&files).into_iter();
-        let published = facts.iter().zip(written).map(|(facts, written)| {
-            written?;
-            synced.next().expect("each file that was written is synced").map_err(unsynced)?;
-            Ok(fs::rename(
-                folder.unfinished(facts.header.commit),
-                folder.result(facts.header.commit),
-            )?)
-        });
-        published.collect::<Vec<_>>()
-    };
-    all.chunks(OPEN_MAX).flat_map(together).collect()
-}
-
-/// Writes the files. What came of each, and those that are there.
-fn write_all(folder: &Folder, all: &[Facts]) -> (Vec<io::Result<()>>, Vec<File>) {
-    let mut files = Vec::new();
-    let written = all.iter().map(|facts| write(folder, facts).map(|file| files.push(file)));
-    (written.collect(), files)
-}
-
-fn write(folder: &Folder, facts: &Facts) -> io::Result<File> {
-    let unfinished = folder.unfinished(facts.header.commit);
-    let mut file = File::create(&unfinished)?;
-    let mut output = open_output(folder, facts)?;
-    let composed = compose(facts, output.as_mut(), &mut file);
-    if composed.is_err() {
-        // What little room there is, others need.
-        fs::remove_file(&unfinished).ok();
-    }
-    // The disk begins with it at once: then a single entry in the file system's journal is enough for all of them.
-    fadvise(&file, 0, None, Advice::DontNeed).ok();
-    composed.map(|()| file)
-}
-
-/// Syncs all of them, several at a time: the disk answers those together.
-fn sync_all(files: &[File]) -> Vec<io::Result<()>> {
-    let each = |files: &[File]| files.iter().map(File::sync_all).collect::<Vec<_>>();
-    let share = files.len().div_ceil(SYNCS_AT_ONCE).max(1);
-    let Some((own, others)) = files.split_at_checked(share) else { return each(files) };
-    thread::scope(|scope| {
-        let spawn = |files| thread::Builder::new().spawn_scoped(scope, move || each(files));
-        let others: Vec<_> = others.chunks(share).map(|files| (files, spawn(files))).collect();
-        let mut synced = each(own);
-        for (files, thread) in others {
-            // Where there is no thread to be had, it takes longer.
-            let of_others = thread.map_or_else(|_| each(files), join);
-            synced.extend(of_others);
-        }
-        synced
-    })
-}
-
-fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().expect("a panic in any thread ends the process")
-}
-
-/// Some file systems only find out now that there is no room.
-fn unsynced(error: io::Error) -> NotPublished {
-    if exit::is_full_kind(error.kind()) {
-        NotPublished::Refused(error)
-    } else {
-        NotPublished::Unsynced(error)
-    }
-}
-
 /// Whether the result that is there says what `facts` say.
 pub fn is_of(folder: &Folder, facts: &Facts) -> bool {
-    let (header, last_line) = (facts.header.to_string(), last_line(facts));
-    let mut read = vec![0; header.len()];
-    let Ok(mut file) = File::open(folder.result(facts.header.commit)) else { return false };
-    let begins = file.read_exact(&mut read).is_ok() && read == header.as_bytes();
-    let ending = format!("{last_line}\n");
-    let mut read = vec![0; ending.len()];
-    let ends = file.seek(SeekFrom::End(-(ending.len() as i64))).is_ok()
-        && file.read_exact(&mut read).is_ok()
-        && read == ending.as_bytes();
-    begins && ends
+    let Ok(file) = File::open(folder.result(facts.header.commit)) else { return false };
+    let ending = format!("{}\n", last_line(facts));
+    let before = file.metadata().map_or(0, |data| data.len()).checked_sub(ending.len() as u64);
+    holds(&file, 0, facts.header.to_string().as_bytes())
+        && before.is_some_and(|before| holds(&file, before, ending.as_bytes()))
 }
 
-/// Makes the names of published results durable.
-///
-/// # Errors
-/// What the file system says.
-pub fn settle(folder: &Folder) -> io::Result<()> {
-    sync_folder(folder.results())
-}
-
-/// Removes what the attempts of a published commit printed: it is in the result, or belongs to an attempt that was lost.
-pub fn forget_output(folder: &Folder, facts: &Facts) {
-    for attempt in 1..=facts.newest.0 {
-        // What cannot be removed now is found at the next start.
-        fs::remove_file(folder.output(facts.header.commit, Attempt(attempt))).ok();
-    }
-}
-
-fn open_output(folder: &Folder, facts: &Facts) -> io::Result<Option<File>> {
-    match File::open(folder.output(facts.header.commit, facts.header.attempt)) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+/// Whether these bytes stand there.
+fn holds(file: &File, at: u64, bytes: &[u8]) -> bool {
+    let mut read = vec![0; bytes.len()];
+    file.read_exact_at(&mut read, at).is_ok() && read == bytes
 }
 
 /// Where the output stands in a result's file: behind the header, before the last line.
 ///
 /// # Errors
 /// What the file system says.
-pub fn output_range(file: &File) -> io::Result<Range<u64>> {
+pub fn output_range(file: &File, commit: CommitId) -> io::Result<Range<u64>> {
     let bytes = file.metadata()?.len();
-    let read = |from: u64, most: u64| {
-        let mut part = vec![0; most.min(bytes - from) as usize];
-        file.read_exact_at(&mut part, from).map(|()| part)
-    };
-    // No line of the header is empty, so the first empty line ends it.
-    let header = read(0, HEADER_BYTES_MAX)?;
-    let start = header::end_in(&header).map_or(bytes, |end| end as u64);
+    let start = header::bytes_in(file, commit)?.unwrap_or(bytes);
     let from = bytes.saturating_sub(LAST_LINE_BYTES_MAX);
-    let tail = read(from, LAST_LINE_BYTES_MAX)?;
+    let mut tail = vec![0; (bytes - from) as usize];
+    file.read_exact_at(&mut tail, from)?;
     let before = tail[..tail.len().saturating_sub(1)].iter().rposition(|byte| *byte == b'\n');
     // The last line stands behind an empty one, which is none of the output.
     Ok(start..before.map_or(start, |at| (from + at as u64).max(start)))
@@ -187,7 +72,10 @@ pub fn output_range(file: &File) -> io::Result<Range<u64>> {
 fn compose(facts: &Facts, output: Option<&mut File>, to: &mut File) -> io::Result<()> {
     to.write_all(facts.header.to_string().as_bytes())?;
     let written = match output {
-        Some(output) => copy_output(output, facts.output_bytes.unwrap_or(u64::MAX), to)?,
+        Some(output) => {
+            let start = output::start_in(output, facts.header.commit)?;
+            copy_output(output, start, facts.output_bytes.unwrap_or(u64::MAX), to)?
+        }
         None => 0,
     };
     let missing = facts.output_bytes.map_or(0, |bytes| bytes - written);
@@ -201,17 +89,25 @@ fn compose(facts: &Facts, output: Option<&mut File>, to: &mut File) -> io::Resul
 }
 
 /// Copies at most `bytes_max`: nothing that a late writer adds. Ends the last line where the test did not.
-fn copy_output(from: &mut File, bytes_max: u64, to: &mut File) -> io::Result<u64> {
+fn copy_output(from: &mut File, start: u64, bytes_max: u64, to: &mut File) -> io::Result<u64> {
+    from.seek(SeekFrom::Start(start))?;
     let written = io::copy(&mut (&mut *from).take(bytes_max), to)?;
     if written > 0 {
         let mut last = [0];
-        from.seek(SeekFrom::Start(written - 1))?;
-        from.read_exact(&mut last)?;
-        if last != *b"\n" {
-            writeln!(to)?;
-        }
+        from.read_exact_at(&mut last, start + written - 1)?;
+        to.write_all(line_end(last).as_bytes())?;
     }
     Ok(written)
+}
+
+/// What comes behind all of the output, whose last byte this is.
+fn ending(facts: &Facts, last: [u8; 1]) -> String {
+    format!("{}\n{}\n", line_end(last), last_line(facts))
+}
+
+/// What is missing at the end of a line whose last byte this is.
+fn line_end(last: [u8; 1]) -> &'static str {
+    if last == *b"\n" { "" } else { "\n" }
 }
 
 /// The dispatcher's own last word, which `tail -n 1` can trust whatever a test printed.
@@ -234,7 +130,8 @@ pub fn because(reason: Option<&str>, counts: Counts, duration_ms: u64) -> String
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
 
     use tempfile::TempDir;
 
@@ -262,13 +159,22 @@ pub(crate) mod tests {
         }
     }
 
+    /// The result, which is the same whether the output stands behind the header already or not.
     fn published(facts: &Facts, output: Option<&[u8]>) -> String {
-        let (_temporary, folder) = folder();
-        if let Some(output) = output {
-            fs::write(folder.output(facts.header.commit, facts.header.attempt), output).unwrap();
-        }
-        publish_one(&folder, facts);
-        String::from_utf8(fs::read(folder.result(facts.header.commit)).unwrap()).unwrap()
+        let [alone, behind] = [String::new(), facts.header.to_string()].map(|before| {
+            let (_temporary, folder) = folder();
+            if let Some(output) = output {
+                print(&folder, facts, &[before.as_bytes(), output].concat());
+            }
+            publish_one(&folder, facts);
+            fs::read_to_string(folder.result(facts.header.commit)).unwrap()
+        });
+        assert_eq!(alone, behind);
+        alone
+    }
+
+    fn print(folder: &Folder, facts: &Facts, output: &[u8]) {
+        fs::write(folder.output(facts.header.commit, facts.header.attempt), output).unwrap();
     }
 
     fn publish_one(folder: &Folder, facts: &Facts) {
@@ -323,6 +229,42 @@ verdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s
     }
 
     #[test]
+    fn an_output_becomes_the_result_itself() {
+        let (_temporary, folder) = folder();
+        let facts = Facts { output_bytes: Some(6), ..facts() };
+        let output = folder.output(facts.header.commit, facts.header.attempt);
+        let result = folder.result(facts.header.commit);
+        let file = |path| fs::metadata(path).unwrap().ino();
+        print(&folder, &facts, format!("{}hello!", facts.header).as_bytes());
+        // As where it was not to be had after its first name was given.
+        fs::hard_link(&output, folder.unfinished(facts.header.commit)).unwrap();
+        publish_one(&folder, &facts);
+        assert_eq!(file(&output), file(&result));
+        let said = fs::read_to_string(&result).unwrap();
+        assert!(said.ends_with(
+            "\n\nhello!\n\nverdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s\n"
+        ));
+        // Once more, with another attempt's output, which must not be written into the same file.
+        let mut next = facts;
+        next.header.attempt = Attempt(3);
+        print(&folder, &next, b"hello?");
+        publish_one(&folder, &next);
+        assert_eq!(fs::read_to_string(&output).unwrap(), said);
+        assert!(fs::read_to_string(&result).unwrap().contains("\nhello?\n"));
+    }
+
+    #[test]
+    fn an_output_behind_another_header_is_copied() {
+        let facts = Facts { output_bytes: Some(6), ..facts() };
+        let (_temporary, folder) = folder();
+        let before = Header { branch: Some("next".parse().unwrap()), ..facts.header.clone() };
+        print(&folder, &facts, format!("{before}hello!").as_bytes());
+        publish_one(&folder, &facts);
+        let result = fs::read_to_string(folder.result(facts.header.commit)).unwrap();
+        assert!(result.starts_with(&format!("{}hello!\n\nverdict: ", facts.header)), "{result}");
+    }
+
+    #[test]
     fn many_are_published_and_one_that_cannot_be_holds_up_none() {
         let (_temporary, folder) = folder();
         let of = |number: usize| {
@@ -330,8 +272,8 @@ verdict: failed: 14 passed, 1 failed, 0 skipped in 3.412s
             facts.header.commit = format!("{number:040x}").parse().unwrap();
             facts
         };
-        let all: Vec<_> = (0..2 * OPEN_MAX + 3).map(of).collect();
-        let stuck = OPEN_MAX + 1;
+        let all: Vec<_> = (0..2 * write::OPEN_MAX + 3).map(of).collect();
+        let stuck = write::OPEN_MAX + 1;
         fs::create_dir(folder.unfinished(all[stuck].header.commit)).unwrap();
         let published = publish(&folder, &all);
         assert_eq!(published.len(), all.len());

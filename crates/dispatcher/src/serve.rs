@@ -26,7 +26,7 @@ use crate::listener;
 use crate::manager;
 use crate::publisher::{Job, Publisher};
 use crate::repair::{self, Repaired};
-use crate::session::Shared;
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::tide::Tide;
 use crate::trust::{Tokens, Trust};
@@ -78,6 +78,7 @@ pub fn serve(config: Config) -> Result<()> {
         gate: Arc::clone(&gate),
         tide: Arc::clone(&tide),
         board: Board::default(),
+        reader: Mutex::default(),
         lease_ms: config.scheduler.lease_ms,
         attempt_timeout_ms: config.attempt_timeout_ms,
     });

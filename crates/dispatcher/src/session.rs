@@ -1,7 +1,6 @@
 //! One connection: a line in, an event to the engine, its answer out. A thread each, so everything is in order.
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -17,13 +16,11 @@ use pontus_scheduler::{Answer, Event, SessionId};
 
 use crate::board::Board;
 use crate::engine::{Enclosed, Message, StartedOver, WORDS_MAX, Word};
-use crate::folder::Folder;
 use crate::listener::{Door, Place};
 use crate::look::Look;
 use crate::output::Output;
 use crate::publisher::wait_or_fail;
-use crate::serve::Gate;
-use crate::tide::Tide;
+use crate::shared::Shared;
 use crate::translate::{self, Context, Subject, refusal};
 use crate::trust::{Next, Peer, Trust};
 
@@ -35,25 +32,6 @@ const UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The same of a stranger, to whom we owe less.
 const UNREAD_OF_STRANGER_BYTES_MAX: usize = 256 * 1024;
-
-/// What all sessions share.
-#[derive(Debug)]
-pub struct Shared {
-    /// Where output goes.
-    pub folder: Arc<Folder>,
-    /// Counts the requests that are being answered.
-    pub gate: Arc<Gate>,
-    /// Rises when something has changed that somebody may follow.
-    pub tide: Arc<Tide>,
-    /// How far the running tests have come.
-    pub board: Board,
-    /// Who is let in.
-    pub trust: Trust,
-    /// How long a lease is, in milliseconds.
-    pub lease_ms: u64,
-    /// How long an attempt may take, in milliseconds.
-    pub attempt_timeout_ms: u64,
-}
 
 /// A greeted connection.
 struct Session<'a> {
@@ -204,6 +182,7 @@ impl<'a> Session<'a> {
             if !delivered || then == Then::End {
                 return (is_assignment && !delivered, None);
             }
+            self.settle_name();
         }
     }
 
@@ -291,7 +270,7 @@ impl<'a> Session<'a> {
         }
         self.held = match attempt {
             Some((commit, attempt)) => {
-                let output = Output::open(&self.shared.folder.output(commit, attempt))?;
+                let output = Output::open(&self.shared.folder.output(commit, attempt), commit)?;
                 Some(Held { commit, attempt, output, board: &self.shared.board })
             }
             None => None,
@@ -310,8 +289,9 @@ impl<'a> Session<'a> {
         offset: u64,
         data: &Bytes,
     ) -> Reply {
+        let shared = self.shared;
         let Some(held) = self.held(commit, attempt) else { return not_held() };
-        match held.output.put(offset, &data.0) {
+        match held.output.put(offset, &data.0, || shared.header(commit, attempt)) {
             Ok(()) => {
                 let output_bytes = held.output.bytes();
                 self.shared.tide.rise();
@@ -345,6 +325,15 @@ impl<'a> Session<'a> {
         }
         let error = held.output.settle().err()?;
         Some(self.not_settled(error))
+    }
+
+    /// Does early what a report would have to wait for.
+    fn settle_name(&mut self) {
+        let settled = self.held.as_mut().map_or(Ok(()), |held| held.output.settle_name());
+        if let Err(error) = settled {
+            // Where that is for good, the engine ends everything.
+            self.not_settled(error);
+        }
     }
 
     /// What was taken and cannot be synced is not known any more, unless there is only no room for it.

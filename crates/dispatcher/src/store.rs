@@ -17,7 +17,7 @@ use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
 use rusqlite_migration::{M, Migrations};
 
 use self::place::Place;
-pub use self::reader::{Reader, Standing};
+pub use self::reader::{LazyReader, Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
 use crate::folder::{UNFINISHED, sync_folder};

@@ -13,7 +13,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
 use super::place::Place;
-use super::rows::{checked, checked_option, facts, labels, skipped, verdict};
+use super::rows::{checked, checked_option, facts, header, labels, skipped, verdict};
+use crate::header::Header;
 use crate::results::Facts;
 
 /// From so many of a project's newest verdicts its usual duration is taken.
@@ -31,6 +32,26 @@ pub struct Reader {
     place: Place,
 }
 
+/// One that is opened by the first question: most of those who may ask never do.
+#[derive(Debug, Default)]
+pub struct LazyReader(Option<Reader>);
+
+impl LazyReader {
+    /// A reader of the database that is in this place now.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn of(&mut self, database: &Path) -> Result<&Reader> {
+        if let Some(reader) = &mut self.0 {
+            reader.follow();
+        }
+        match &mut self.0 {
+            Some(reader) => Ok(reader),
+            reader => Ok(reader.insert(Reader::open(database)?)),
+        }
+    }
+}
+
 /// Where a commit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -40,6 +61,8 @@ pub struct Standing {
     pub verdict: Option<Verdict>,
     /// Its newest attempt; the one that decided it, once it is done; 0 where there was none.
     pub attempt: Attempt,
+    /// How much its attempt printed, once it is done and somebody has reported that.
+    pub output_bytes: Option<u64>,
 }
 
 impl Reader {
@@ -76,6 +99,14 @@ impl Reader {
         facts(&self.database, commit)
     }
 
+    /// What the result of a commit begins with if this attempt decides it; none where there is no such attempt.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn header(&self, commit: CommitId, attempt: Attempt) -> Result<Option<Header>> {
+        header(&self.database, commit, attempt)
+    }
+
     /// The commits that begin with these digits, at most two of them.
     ///
     /// # Errors
@@ -106,13 +137,14 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn standing(&self, commit: CommitId) -> Result<Option<Standing>> {
-        let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts) FROM commits c \
+        let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts), v.output_bytes \
+                   FROM commits c \
                    LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
                    WHERE c.id = ?1";
         let mut query = self.database.prepare_cached(sql)?;
         let standing = |row: &Row<'_>| {
-            let verdict = verdict_option(row, 1)?;
-            Ok(Standing { state: state(row, 0)?, verdict, attempt: Attempt(row.get(2)?) })
+            let (verdict, attempt) = (verdict_option(row, 1)?, Attempt(row.get(2)?));
+            Ok(Standing { state: state(row, 0)?, verdict, attempt, output_bytes: row.get(3)? })
         };
         let found = query.query_row([commit.to_string()], standing).optional();
         found.with_context(|| format!("cannot read {commit}"))

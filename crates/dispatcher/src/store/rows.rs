@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use pontus_proto::{Attempt, CommitId, Counts, InvalidId, Label, Verdict};
 use pontus_scheduler::{Stored, StoredState};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Store;
 use crate::header::Header;
@@ -89,6 +89,22 @@ pub(super) fn facts(database: &Connection, commit: CommitId) -> Result<Option<Fa
     Ok(Some(facts))
 }
 
+/// What the result of a commit begins with if this attempt decides it; none where there is no such attempt.
+pub(super) fn header(
+    database: &Connection,
+    commit: CommitId,
+    attempt: Attempt,
+) -> Result<Option<Header>> {
+    let sql = "SELECT c.project, c.branch, a.attempt, a.runner, a.started_ms, c.skipped_unnamed \
+               FROM commits c JOIN attempts a ON a.commit_id = c.id WHERE c.id = ?1 AND a.attempt = ?2";
+    let mut query = database.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| header_of(commit, row, 5);
+    let found = query.query_row(params![commit.to_string(), attempt.0], read).optional();
+    let found = found.with_context(|| format!("cannot read {commit}"))?;
+    let Some(header) = found else { return Ok(None) };
+    Ok(Some(Header { skipped: skipped(database, commit)?, ..header }))
+}
+
 /// What a commit stands for, oldest first.
 pub(super) fn skipped(database: &Connection, commit: CommitId) -> Result<Vec<CommitId>> {
     let sql = "SELECT skipped_id FROM skipped_commits WHERE commit_id = ?1 ORDER BY position";
@@ -125,18 +141,23 @@ pub(super) fn labels(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Label
     text.lines().map(|line| parsed(line, column)).collect()
 }
 
+/// From the first five columns, and how many it stands for from one behind them.
+fn header_of(commit: CommitId, row: &Row<'_>, unnamed: usize) -> rusqlite::Result<Header> {
+    Ok(Header {
+        commit,
+        project: checked(row, 0)?,
+        branch: checked_option(row, 1)?,
+        skipped: Vec::new(),
+        skipped_unnamed: row.get(unnamed)?,
+        attempt: Attempt(row.get(2)?),
+        runner: checked_option(row, 3)?,
+        started_ms: row.get(4)?,
+    })
+}
+
 fn facts_of(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
     Ok(Facts {
-        header: Header {
-            commit,
-            project: checked(row, 0)?,
-            branch: checked_option(row, 1)?,
-            skipped: Vec::new(),
-            skipped_unnamed: row.get(12)?,
-            attempt: Attempt(row.get(2)?),
-            runner: checked_option(row, 3)?,
-            started_ms: row.get(4)?,
-        },
+        header: header_of(commit, row, 12)?,
         newest: Attempt(row.get(14)?),
         output_bytes: row.get(5)?,
         verdict: verdict(&row.get::<_, String>(6)?),
