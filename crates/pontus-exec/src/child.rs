@@ -388,6 +388,11 @@ impl Held {
         Held { child: Some(child), pid }
     }
 
+    /// Gives it to somebody else to hold.
+    pub(crate) fn take(&mut self) -> Held {
+        Held { child: self.child.take(), pid: self.pid }
+    }
+
     /// TERM, and CONT, without which a stopped process would never see the TERM.
     fn ask_to_end(&self) {
         for signal in [Signal::TERM, Signal::CONT] {

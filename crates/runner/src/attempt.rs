@@ -86,13 +86,22 @@ impl Patience<'_> {
 impl Tester {
     /// Tests a commit. What came of it is in the spool.
     ///
-    /// Its first unit is run by the supervisor that `spare` gives, if it does.
-    pub fn test(&self, assignment: &Assignment, spare: &Receiver<Spare>, mut writer: Writer) {
+    /// Its units are run by the supervisor that `coming` gives, if it does. The last one is returned, if it may have other units.
+    pub fn test(
+        &self,
+        assignment: &Assignment,
+        coming: &Receiver<Spare>,
+        mut writer: Writer,
+    ) -> Option<Spare> {
+        let mut supervisor = None;
         let mut course = Course::new(assignment.arrived);
         let until = assignment.arrived + assignment.timeout;
         let patience = Patience { stop: &self.stop, until };
         let mut report = match self.prepare(assignment.commit, &patience, &mut course) {
-            Ok(units) => self.run_units(assignment, &units, spare, &mut course, &mut writer),
+            Ok(units) => {
+                supervisor = coming.recv().ok();
+                self.run_units(assignment, &units, &mut supervisor, &mut course, &mut writer)
+            }
             Err(_) if patience.is_over() => {
                 summary::of_units(Vec::new(), Some(assignment.timeout), course.lasts())
             }
@@ -106,12 +115,14 @@ impl Tester {
         let Assignment { commit, attempt, .. } = *assignment;
         if self.stop.is_set() {
             // Nobody wants to hear of tests that were ended half-way, now or after a restart.
-            return writer.abandon(report);
+            writer.abandon(report);
+            return supervisor;
         }
         info!("{commit}: {}", report.verdict.word());
         if let Err(error) = writer.finish(commit, attempt, self.instance.clone(), report) {
             error!("{commit}: cannot keep the report over a restart: {error}");
         }
+        supervisor
     }
 
     fn prepare(
@@ -154,7 +165,7 @@ impl Tester {
         &self,
         assignment: &Assignment,
         units: &[Unit],
-        spare: &Receiver<Spare>,
+        supervisor: &mut Option<Spare>,
         course: &mut Course,
         writer: &mut Writer,
     ) -> Report {
@@ -171,7 +182,7 @@ impl Tester {
             if !ends.is_empty() {
                 writer.write(b"\n");
             }
-            ends.push(unit::run(unit, spare.recv().ok(), &surroundings, timeout, course, writer));
+            ends.push(unit::run(unit, supervisor, &surroundings, timeout, course, writer));
         }
         let took = course.lasts();
         let timeout = Some(assignment.timeout).filter(|timeout| took >= *timeout);

@@ -90,6 +90,7 @@ fn slot(
         limits: config.limits,
         bell,
         disk_trouble: false,
+        supervisor: None,
     })
 }
 

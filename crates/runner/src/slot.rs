@@ -50,6 +50,8 @@ pub struct Slot {
     pub bell: Arc<Bell>,
     /// Whether it was said that our disk takes nothing.
     pub disk_trouble: bool,
+    /// The one of the last commit, while commit follows commit.
+    pub supervisor: Option<Spare>,
 }
 
 /// What the slots of a process share.
@@ -117,7 +119,11 @@ impl Slot {
                     self.take_on(&assignment, writer);
                     self.common.term.end();
                 }
-                Offer::Nothing => self.common.term.put_back(),
+                Offer::Nothing => {
+                    // Whoever has nothing to do keeps no process that has nothing to do.
+                    self.supervisor = None;
+                    self.common.term.put_back();
+                }
                 Offer::Leave => {
                     self.common.term.put_back();
                     info!("{} was drained, and leaves", self.link.name());
@@ -230,7 +236,7 @@ impl Slot {
             move || tester.test(&assignment, &wanted, writer)
         })?;
         // It begins while git is at work. Where it cannot be started, the first unit will say why.
-        if let Ok(supervisor) = Spare::start() {
+        if let Ok(supervisor) = self.supervisor.take().map_or_else(Spare::start, Ok) {
             spare.send(supervisor).ok();
         }
         drop(spare);
@@ -239,7 +245,7 @@ impl Slot {
             reader.let_go();
         }
         stop.now();
-        testing.join().expect("a panic in any thread ends the process");
+        self.supervisor = testing.join().expect("a panic in any thread ends the process");
         Ok(end)
     }
 

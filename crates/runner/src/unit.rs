@@ -43,10 +43,11 @@ pub struct Surroundings<'a> {
     pub stop: &'a Stop,
 }
 
-/// Runs `unit` with its output in the spool between two lines of our own; under `spare`, where a supervisor is there already.
+/// Runs `unit` with its output in the spool between two lines of our own; under `supervisor`, where one is there, which it is
+/// afterwards, too, if the unit has ended by itself.
 pub fn run(
     unit: &Unit,
-    spare: Option<Spare>,
+    supervisor: &mut Option<Spare>,
     surroundings: &Surroundings<'_>,
     timeout: Duration,
     course: &mut Course,
@@ -55,7 +56,7 @@ pub fn run(
     writer.publish(course.inside(&unit.name, Counts::default()));
     writer.write_line(&format!("=== {}", unit.name));
     let mut reader = command::format(unit.kind).map(Reader::new);
-    let ended = match missing(unit, surroundings) {
+    let ended = match missing(unit, surroundings, supervisor) {
         Some(why) => Err(why),
         None => {
             let mut sink = |data: &[u8]| {
@@ -67,10 +68,7 @@ pub fn run(
                 }
             };
             let job = surroundings.job(unit, command::command(unit, surroundings.tree), timeout);
-            let ended = match spare {
-                Some(spare) => spare.run(&job, surroundings.stop, &mut sink),
-                None => pontus_exec::run_supervised(&job, surroundings.stop, &mut sink),
-            };
+            let ended = pontus_exec::run_under(supervisor, &job, surroundings.stop, &mut sink);
             ended.map_err(|error| why_not(unit, &error))
         }
     };
@@ -101,13 +99,17 @@ impl Surroundings<'_> {
 }
 
 /// What the unit needs and is not here, as one sentence.
-fn missing(unit: &Unit, surroundings: &Surroundings<'_>) -> Option<String> {
+fn missing(
+    unit: &Unit,
+    surroundings: &Surroundings<'_>,
+    supervisor: &mut Option<Spare>,
+) -> Option<String> {
     let path = surroundings.env.iter().find(|(name, _)| name == "PATH");
     let path = path.map_or(OsStr::new(""), |(_, value)| value);
     if let Some(name) = command::missing_interpreter(unit, surroundings.tree, path) {
         return Some(format!("{}: its interpreter {} is missing", unit.name, name.display()));
     }
-    if unit.kind == Kind::Pytest && !has_pytest(unit, surroundings) {
+    if unit.kind == Kind::Pytest && !has_pytest(unit, surroundings, supervisor) {
         return Some(format!("{}: pytest is missing: pip install pytest", unit.name));
     }
     None
@@ -115,11 +117,15 @@ fn missing(unit: &Unit, surroundings: &Surroundings<'_>) -> Option<String> {
 
 /// A Python without pytest ends with the exit status of a red test, so it is asked beforehand. Where there is no Python either,
 /// the unit itself will say so.
-fn has_pytest(unit: &Unit, surroundings: &Surroundings<'_>) -> bool {
+fn has_pytest(
+    unit: &Unit,
+    surroundings: &Surroundings<'_>,
+    supervisor: &mut Option<Spare>,
+) -> bool {
     let look = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('pytest'))";
     let command = ("python3".into(), ["-c", look].map(OsString::from).into());
     let job = surroundings.job(unit, command, PYTEST_CHECK);
-    let ended = pontus_exec::run_supervised(&job, surroundings.stop, &mut |_| {});
+    let ended = pontus_exec::run_under(supervisor, &job, surroundings.stop, &mut |_| {});
     !matches!(ended, Ok(Ended { how: How::Exited(1), .. }))
 }
 

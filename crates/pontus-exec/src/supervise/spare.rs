@@ -1,13 +1,16 @@
-//! A supervisor that has no job yet. Started early, it is there when it is needed: a process takes its time to begin.
+//! A supervisor that has no job: not yet, or not any more. Where one is there already, nobody waits for a process to begin.
 
-use std::io;
-use std::os::fd::OwnedFd;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use crate::child::{Ended, Held, Job, RunError};
-use crate::stop::Stop;
-use crate::supervise::{watch, wire};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+use crate::child::Held;
+use crate::supervise::wire;
 
 /// Ourselves, also when the file has been replaced by a newer one since we were started.
 const OURSELVES: &str = "/proc/self/exe";
@@ -16,8 +19,7 @@ const OURSELVES: &str = "/proc/self/exe";
 #[derive(Debug)]
 pub struct Spare {
     /// Closed, it ends everything.
-    pub(super) orders: OwnedFd,
-    pub(super) output: OwnedFd,
+    pub(super) orders: UnixStream,
     pub(super) told: OwnedFd,
     pub(super) process: Held,
 }
@@ -28,31 +30,31 @@ impl Spare {
     /// # Errors
     /// What the system says.
     pub fn start() -> io::Result<Spare> {
+        let (orders, theirs) = UnixStream::pair()?;
         let mut child = Command::new(OURSELVES)
             .arg0("pontus-supervisor")
             .arg(wire::FLAG)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let told = child.stderr.take();
         let process = Held::new(child);
-        let (Some(orders), Some(output), Some(told)) = pipes else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        Ok(Spare { orders: orders.into(), output: output.into(), told: told.into(), process })
+        let told = told.ok_or(io::ErrorKind::BrokenPipe)?.into();
+        Ok(Spare { orders, told, process })
     }
 
-    /// Has it run `job`, as [`run_supervised`](crate::run_supervised) does.
+    /// Has it print to `output` what its next job prints.
     ///
     /// # Errors
-    /// As there.
-    pub fn run(
-        self,
-        job: &Job,
-        stop: &Stop,
-        sink: &mut dyn FnMut(&[u8]),
-    ) -> Result<Ended, RunError> {
-        watch::run(Some(self), job, stop, sink)
+    /// Where it is gone, most likely.
+    pub(super) fn begin(&self, output: impl AsFd) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut enclosed = SendAncillaryBuffer::new(&mut space);
+        let output = [output.as_fd()];
+        enclosed.push(SendAncillaryMessage::ScmRights(&output));
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        sendmsg(&self.orders, &[IoSlice::new(wire::BEGIN)], &mut enclosed, flags)?;
+        Ok(())
     }
 }

@@ -1,9 +1,11 @@
-//! A supervisor: the process between us and a child, whose only job is that nothing is left when it exits.
+//! A supervisor: the process between us and a child, whose only job is that nothing of the child is left when it says so.
 //!
-//! One thread, one poll. It keeps no time but the grace, decides nothing, and writes no log.
+//! One thread, one poll. It keeps no time but the grace, decides nothing, and writes no log. It takes one job after the other, as
+//! long as each has ended by itself and left nobody.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, Stdio};
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{
     DumpableBehavior, Pid, PidfdFlags, WaitOptions, WaitStatus, getpid, pidfd_open,
     set_child_subreaper, set_dumpable_behavior, setsid, wait,
@@ -33,15 +36,21 @@ pub fn supervise() -> ExitCode {
     // runner does not make us do.
     let _ = setsid();
     dispositions::shed();
-    let said = match prepare().and_then(|deaths| Ok((deaths, read_job()?))) {
-        Ok((_, None)) => return ExitCode::SUCCESS,
-        Ok((deaths, Some(job))) => start(&job, deaths).map(Supervisor::finish),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = said {
+    if let Err(error) = prepare().and_then(|deaths| serve(&deaths)) {
         say(Said::Refused(error.raw_os_error().unwrap_or(Errno::INVAL.raw_os_error())));
     }
     ExitCode::SUCCESS
+}
+
+/// Takes job after job, until there are no more, or one has not ended as it should.
+fn serve(deaths: &UnixStream) -> io::Result<()> {
+    while let Some(output) = read_begin()? {
+        let Some(job) = read_job()? else { return Ok(()) };
+        if !start(&job, output, deaths)?.finish() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 fn prepare() -> io::Result<UnixStream> {
@@ -52,6 +61,28 @@ fn prepare() -> io::Result<UnixStream> {
     // Then no process of the same user can trace us, or open our pipes and say in our name that it passed.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     Ok(deaths)
+}
+
+/// Where the next job is to print; none where there is none.
+fn read_begin() -> io::Result<Option<OwnedFd>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut enclosed = RecvAncillaryBuffer::new(&mut space);
+    let mut word = [0; wire::BEGIN.len()];
+    loop {
+        let into = &mut [IoSliceMut::new(&mut word)];
+        match recvmsg(io::stdin(), into, &mut enclosed, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+            // To end what has ended by itself is nothing to do; nothing at all means that whoever started us has died.
+            Ok(_) if word != wire::BEGIN => return Ok(None),
+            Ok(_) => break,
+        }
+    }
+    let output = enclosed.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    output.map(Some).ok_or(Errno::BADF.into())
 }
 
 /// The job; none where whoever was about to send it has died.
@@ -87,8 +118,8 @@ fn say(said: Said) {
     while rustix::io::write(io::stderr(), line.as_bytes()) == Err(Errno::INTR) {}
 }
 
-fn start(job: &Job, deaths: UnixStream) -> io::Result<Supervisor> {
-    let output = io::stdout().as_fd().try_clone_to_owned()?;
+/// Starts the child. We keep none of what it prints to, so that its end is seen when nobody else does.
+fn start<'a>(job: &Job, output: OwnedFd, deaths: &'a UnixStream) -> io::Result<Supervisor<'a>> {
     let mut command = command(job);
     command.stdout(output.try_clone()?).stderr(Stdio::from(output));
     let started = Instant::now();
@@ -119,7 +150,7 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Supervisor {
+struct Supervisor<'a> {
     child: Pid,
     /// Readable when the child itself has ended: also where SIGCHLD is blocked, which is inherited.
     pidfd: Option<OwnedFd>,
@@ -129,22 +160,23 @@ struct Supervisor {
     grace: Duration,
     state: State,
     /// Readable when a child, ours or adopted, has died.
-    deaths: UnixStream,
+    deaths: &'a UnixStream,
     family: Family,
 }
 
-impl Supervisor {
-    fn finish(mut self) {
+impl Supervisor<'_> {
+    /// Sees the child to its end, and says how that was. Whether we may take another job.
+    fn finish(mut self) -> bool {
         while self.bury() && !self.is_over() {
             self.listen();
         }
         let left = self.sweep();
-        if let Some(end) = self.end {
-            say(Said::Ended(end));
-        }
         if let Some(pid) = left {
             say(Said::Left(pid.as_raw_nonzero().get()));
+        } else if let Some(end) = self.end {
+            say(Said::Ended(end));
         }
+        left.is_none() && matches!(self.state, State::Running)
     }
 
     /// Whether what is left is to be killed now. Once asked to end, everybody has the whole grace, also when the child
@@ -194,7 +226,7 @@ impl Supervisor {
         let stdin = io::stdin();
         let mut fds = vec![
             PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN),
-            PollFd::new(&self.deaths, PollFlags::IN),
+            PollFd::new(self.deaths, PollFlags::IN),
         ];
         let pidfd = self.pidfd.iter().filter(|_| self.end.is_none());
         fds.extend(pidfd.map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
@@ -215,7 +247,7 @@ impl Supervisor {
     /// Before the dead are counted, so that a death after the count is heard of again.
     fn forget_deaths(&self) {
         let mut heap = [0; 256];
-        while (&self.deaths).read(&mut heap).is_ok_and(|length| length == heap.len()) {}
+        while (&mut &*self.deaths).read(&mut heap).is_ok_and(|length| length == heap.len()) {}
     }
 
     fn hear(&mut self) {
@@ -256,7 +288,7 @@ impl Supervisor {
             self.hold_still();
             self.family.kill();
             let wait = Timespec::try_from(ROUND_WAIT).ok();
-            let _ = poll(&mut [PollFd::new(&self.deaths, PollFlags::IN)], wait.as_ref());
+            let _ = poll(&mut [PollFd::new(self.deaths, PollFlags::IN)], wait.as_ref());
             self.forget_deaths();
         }
         None

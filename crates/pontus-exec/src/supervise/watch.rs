@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use rustix::process::{Signal, kill_process};
 
 use crate::child::{
@@ -34,7 +36,7 @@ const TRIES_MAX: usize = 4;
 /// All that a supervisor says is less than this; what is beyond is dropped.
 const SAID_BYTES_MAX: usize = 4096;
 
-/// A pipe that poll calls writable takes so much without blocking.
+/// So much is sent of a job at a time, so that what comes back is heard meanwhile.
 const WRITE_BYTES: usize = 4096;
 
 /// Runs `job` under a supervisor to its end, or to `stop`, and gives its output to `sink` as it comes, both streams as
@@ -53,12 +55,16 @@ pub fn run_supervised(
     stop: &Stop,
     sink: &mut dyn FnMut(&[u8]),
 ) -> Result<Ended, RunError> {
-    run(None, job, stop, sink)
+    run_under(&mut None, job, stop, sink)
 }
 
-/// Does so under a supervisor that is there already, if there is one.
-pub(super) fn run(
-    mut spare: Option<Spare>,
+/// Does so under a supervisor that is there already, if there is one. Afterwards there is one if the child has ended by itself and
+/// nothing of it is left.
+///
+/// # Errors
+/// As [`run_supervised`].
+pub fn run_under(
+    spare: &mut Option<Spare>,
     job: &Job,
     stop: &Stop,
     sink: &mut dyn FnMut(&[u8]),
@@ -71,6 +77,7 @@ pub(super) fn run(
         }
         let mut watch = Watch::begin(spare.take(), job, stop)?;
         let result = watch.finish(sink);
+        *spare = watch.spare.take();
         if !watch.was_interrupted || tries == TRIES_MAX {
             return result;
         }
@@ -84,7 +91,7 @@ struct Watch<'a> {
     stop: &'a Stop,
     supervisor: Held,
     /// Closed, it ends everything.
-    orders: Option<OwnedFd>,
+    orders: Option<UnixStream>,
     /// What is still to be written to it.
     unsent: VecDeque<u8>,
     output: Option<OwnedFd>,
@@ -96,6 +103,8 @@ struct Watch<'a> {
     until: Option<Instant>,
     /// Whether the supervisor was gone before anything had happened, by a signal that may have been meant for us.
     was_interrupted: bool,
+    /// The supervisor, once it may have another job.
+    spare: Option<Spare>,
 }
 
 /// All that a supervisor has said.
@@ -117,26 +126,36 @@ impl<'a> Watch<'a> {
     fn begin(spare: Option<Spare>, job: &'a Job, stop: &'a Stop) -> Result<Watch<'a>, RunError> {
         let failed = |source| RunError::Spawn { program: job.program.clone(), source };
         let unsent = wire::frame(job).ok_or_else(|| failed(Errno::TOOBIG.into()))?;
-        let Spare { orders, output, told, process } =
-            spare.map_or_else(Spare::start, Ok).map_err(failed)?;
+        let (output, theirs) = io::pipe().map_err(failed)?;
+        // One that has had a job may be gone by now; of a new one we hear why.
+        let spare = spare.filter(|spare| spare.begin(&theirs).is_ok());
+        let Spare { orders, told, process } = match spare {
+            Some(spare) => spare,
+            None => {
+                let spare = Spare::start().map_err(failed)?;
+                spare.begin(&theirs).ok();
+                spare
+            }
+        };
         Ok(Watch {
             job,
             stop,
             supervisor: process,
             orders: Some(orders),
             unsent: unsent.into(),
-            output: Some(output),
+            output: Some(output.into()),
             told: Some(told),
             heard: Heard::default(),
             asked: None,
             until: Instant::now().checked_add(job.timeout),
             was_interrupted: false,
+            spare: None,
         })
     }
 
     fn finish(&mut self, sink: &mut dyn FnMut(&[u8])) -> Result<Ended, RunError> {
         let mut buffer = vec![0; READ_BYTES];
-        while self.told.is_some() {
+        while self.told.is_some() && !self.heard.is_end() {
             let ready = self.wait()?;
             if ready.contains(&Source::Output) {
                 self.read_output(&mut buffer, sink);
@@ -210,7 +229,8 @@ impl<'a> Watch<'a> {
     fn send(&mut self) {
         let Some(fd) = &self.orders else { return };
         let (next, _) = self.unsent.as_slices();
-        match rustix::io::write(fd, &next[..next.len().min(WRITE_BYTES)]) {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match rustix::net::send(fd, &next[..next.len().min(WRITE_BYTES)], flags) {
             Ok(length) => drop(self.unsent.drain(..length)),
             Err(Errno::INTR | Errno::AGAIN) => {}
             // Nobody reads it any more; what became of the supervisor shows at its other pipes.
@@ -237,12 +257,14 @@ impl<'a> Watch<'a> {
         let _ = kill_process(self.supervisor.pid, Signal::CONT);
     }
 
-    /// The supervisor has closed its pipe, which it does by exiting: what does that mean?
+    /// The supervisor has said how the child ended, or has closed its pipe, which it does by exiting: what does that mean?
     fn conclude(&mut self) -> Result<Ended, RunError> {
-        await_exit(self.supervisor.pid, ANSWER_WAIT);
         let program = self.job.program.clone();
         let result = match self.heard.last() {
-            None | Some(Said::Started) => return Err(self.lose()),
+            None | Some(Said::Started) => {
+                await_exit(self.supervisor.pid, ANSWER_WAIT);
+                return Err(self.lose());
+            }
             Some(Said::Left(pid)) => Err(RunError::Unkillable { program, pid }),
             Some(Said::Refused(errno)) => {
                 Err(not_started(self.job, io::Error::from_raw_os_error(errno)))
@@ -252,8 +274,19 @@ impl<'a> Watch<'a> {
                 Ok(Ended { how: asked.unwrap_or(how), lasted })
             }
         };
-        self.supervisor.let_go();
+        self.part(result.is_ok() && self.asked.is_none());
         result
+    }
+
+    /// Keeps the supervisor for another job, or has it exit.
+    fn part(&mut self, may_go_on: bool) {
+        let streams = self.orders.take().zip(self.told.take()).filter(|_| may_go_on);
+        if let Some((orders, told)) = streams {
+            self.spare = Some(Spare { orders, told, process: self.supervisor.take() });
+            return;
+        }
+        await_exit(self.supervisor.pid, ANSWER_WAIT);
+        self.supervisor.let_go();
     }
 
     /// It does not answer.
@@ -276,7 +309,6 @@ impl<'a> Watch<'a> {
     /// What is left in the pipe. Nobody of ours holds it any more; for a stranger who does, we do not wait long. But what was in
     /// it when the child ended is read, however slow the sink is.
     fn drain(&mut self, buffer: &mut [u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), RunError> {
-        self.orders = None;
         self.until = Some(Instant::now() + LEAK_WAIT);
         let mut owed = PIPE_BYTES_MAX / buffer.len().max(1) + 1;
         while self.output.is_some() && (owed > 0 || !self.is_past()) {
@@ -307,6 +339,11 @@ impl Heard {
     fn take(&mut self, bytes: &[u8]) {
         let room = SAID_BYTES_MAX.saturating_sub(self.bytes.len());
         self.bytes.extend(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Whether all has been said that is to be said of the job.
+    fn is_end(&self) -> bool {
+        matches!(self.last(), Some(Said::Ended(_)))
     }
 
     /// The last whole line that means something, which is what it all comes down to.

@@ -1,6 +1,7 @@
-//! What we and a supervisor tell each other: a job and one word in, a few lines out.
+//! What we and a supervisor tell each other: jobs and one word in, a few lines out.
 //!
-//! In: a length as four bytes, so many bytes of job, and perhaps later [`END`]. A job is a row of items, each with its
+//! In, for each job: [`BEGIN`] with the descriptor that it is to print to, a length as four bytes, so many bytes of job, and perhaps
+//! later [`END`], after which no other job follows. A job is a row of items, each with its
 //! length before it: nothing is escaped, and what a name holds does not matter. Out: lines of words. Both ends are the
 //! same program, so there is no version.
 
@@ -13,6 +14,9 @@ use crate::child::{How, Job};
 
 /// The hidden argument that makes a process a supervisor.
 pub const FLAG: &str = "--pontus-supervise";
+
+/// The word that a job follows.
+pub const BEGIN: &[u8] = b"j";
 
 /// The word that the job is to end: TERM, grace, KILL.
 pub const END: &[u8] = b"e";
@@ -93,9 +97,9 @@ pub enum Said {
     Started,
     /// The child could not be started: the system's number for why.
     Refused(i32),
-    /// The child has ended, and all that it started too, as far as there is no `Left`.
+    /// The child has ended, and all that it started too. If it was not asked to end, another job may follow.
     Ended(End),
-    /// This process cannot be ended.
+    /// The child, or what it started, cannot be ended: this process of them.
     Left(i32),
 }
 

@@ -1,19 +1,19 @@
 //! The ends of a supervised run: how they are told, what they give, and what they take.
 
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use pontus_exec::{Ended, How, Job, RunError, Spare, Stop, run, run_supervised};
+use pontus_exec::{Ended, How, Job, RunError, Stop, run, run_supervised, run_under};
 
 use crate::harness::{Test, tests};
 use crate::scene::{LONG, SOON, Scene, is_alive, see, see_and};
 
 pub const TESTS: &[Test] = tests![
     statuses_and_signals_are_named,
-    a_spare_supervisor_does_what_a_new_one_does,
     both_streams_are_one_and_nothing_is_lost,
     a_timeout_gives_everybody_the_grace_and_one_term,
     a_timeout_kills_after_the_grace,
@@ -28,15 +28,6 @@ pub const TESTS: &[Test] = tests![
 
 fn how(script: &str) -> How {
     see(&Scene::new().job(script), &Stop::never()).result.unwrap().how
-}
-
-fn a_spare_supervisor_does_what_a_new_one_does() {
-    let scene = Scene::new();
-    let job = scene.job("echo out; setsid sleep 1000 & exit 3");
-    let mut out = Vec::new();
-    let spare = Spare::start().unwrap();
-    let ended = spare.run(&job, &Stop::never(), &mut |bytes| out.extend(bytes)).unwrap();
-    assert_eq!((ended.how, out.as_slice()), (How::Exited(3), b"out\n".as_slice()));
 }
 
 fn statuses_and_signals_are_named() {
@@ -199,7 +190,9 @@ pub fn measure() -> ExitCode {
     for _ in 0..3 {
         let alone = time(&|| run(&job, &stop, &mut |_, _| {}));
         let supervised = time(&|| run_supervised(&job, &stop, &mut |_| {}));
-        eprintln!("alone {alone:?}, supervised {supervised:?}");
+        let spare = RefCell::new(None);
+        let again = time(&|| run_under(&mut spare.borrow_mut(), &job, &stop, &mut |_| {}));
+        eprintln!("alone {alone:?}, supervised {supervised:?}, by one supervisor {again:?}");
     }
     ExitCode::SUCCESS
 }

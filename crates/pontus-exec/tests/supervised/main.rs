@@ -4,6 +4,7 @@
 //! supervise, then it may be one of the helpers below, and otherwise it runs the tests.
 #![allow(clippy::unwrap_used)]
 
+mod again;
 mod deaths;
 mod ends;
 mod escapes;
@@ -22,7 +23,8 @@ fn main() -> ExitCode {
         Some("helper") => scene::helper(&args[1..]),
         Some("measure") => ends::measure(),
         _ => {
-            let all = [escapes::TESTS, ends::TESTS, deaths::TESTS, surroundings::TESTS];
+            let all =
+                [again::TESTS, escapes::TESTS, ends::TESTS, deaths::TESTS, surroundings::TESTS];
             harness::run(&all.concat(), &args)
         }
     }

@@ -1,5 +1,6 @@
 //! The scene of a test: a folder, a supervised shell in it, and a lifeline that shows whether anybody is left.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use pontus_exec::{Ended, Job, RunError, Spare, Stop, run_supervised};
+use pontus_exec::{Ended, Job, RunError, Spare, Stop, run_supervised, run_under};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Far beyond what any test takes: whoever waits this long has hung.
@@ -88,11 +89,17 @@ pub fn see(job: &Job, stop: &Stop) -> Seen {
     see_and(job, stop, &mut |_| {})
 }
 
+thread_local! {
+    /// The supervisor of the last job on this thread, if it may have another: so all that jobs do is done under old ones, too.
+    static LAST: Cell<Option<Spare>> = const { Cell::new(None) };
+}
+
 /// Runs `job` and calls `act` with each line of its output.
 pub fn see_and(job: &Job, stop: &Stop, act: &mut dyn FnMut(&str)) -> Seen {
     let started = Instant::now();
     let (mut out, mut line) = (Vec::new(), Vec::new());
-    let result = run_supervised(job, stop, &mut |bytes| {
+    let mut spare = LAST.take();
+    let result = run_under(&mut spare, job, stop, &mut |bytes| {
         out.extend(bytes);
         for byte in bytes {
             match byte {
@@ -101,6 +108,7 @@ pub fn see_and(job: &Job, stop: &Stop, act: &mut dyn FnMut(&str)) -> Seen {
             }
         }
     });
+    LAST.set(spare);
     Seen { result, out: String::from_utf8_lossy(&out).into_owned(), took: started.elapsed() }
 }
 
