@@ -101,7 +101,7 @@ fn an_observer_that_is_called_once_fetches_without_asking_first() {
         verbs
     };
     assert!(look(&yard.commit(&[])).contains(&"ls-remote".to_owned()), "where its history begins");
-    let asked = "config fetch for-each-ref for-each-ref rev-list rev-list symbolic-ref update-ref";
+    let asked = "config fetch for-each-ref for-each-ref rev-list update-ref";
     assert_eq!(look(&yard.commit(&[])).join(" "), asked);
     git(&yard.master(), &["branch", "-q", "-m", "main", "trunk"]);
     assert!(look(&yard.commit(&[])).contains(&"ls-remote".to_owned()), "its branch is gone");
@@ -217,6 +217,20 @@ fn a_commit_is_handed_in_at_once_by_the_same_hook() {
     let args = ["commit", "-q", "--allow-empty", "-m", "x"];
     assert!(user_git(&yard, &yard.master()).args(args).status().unwrap().success());
     let commit = git(&yard.master(), &["rev-parse", "HEAD"]);
+    dispatcher.wait_for(&format!("{commit}: queued"));
+}
+
+#[test]
+fn a_commit_in_a_worktree_is_handed_in_for_its_repository() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    install(&yard.master().join(".git/hooks"), "post-commit");
+    git(&yard.master(), &["checkout", "-q", "--detach"]);
+    git(&yard.master(), &["worktree", "add", "-q", "../elsewhere", "main"]);
+    let elsewhere = yard.path().join("elsewhere");
+    let args = ["commit", "-q", "--allow-empty", "-m", "x"];
+    assert!(user_git(&yard, &elsewhere).args(args).status().unwrap().success());
+    let commit = git(&elsewhere, &["rev-parse", "HEAD"]);
     dispatcher.wait_for(&format!("{commit}: queued"));
 }
 

@@ -5,24 +5,18 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use log::{debug, info, warn};
-use pontus_exec::{Described, Git, GitError, Stop, name_in_url};
+use pontus_exec::{Git, GitError, Stop, name_in_url};
 use pontus_proto::{About, BranchName, Client, ClientError, CommitId, ProjectName};
 
-use crate::about::about;
 use crate::branches;
 use crate::config::{Config, Repo};
 use crate::desk::Desk;
+use crate::history::{DESCRIBED_MAX, History};
 use crate::memory::Memory;
 use crate::mood::{Outcome, Subject};
 use crate::pattern::Pattern;
-use crate::plan::{self, Came, Step};
+use crate::plan::{self, Step};
 use crate::upstream::Upstream;
-
-/// Commits of one branch that are looked at after one look. Their ids fit into what git may say at once.
-const CAME_MAX: usize = 100_000;
-
-/// Commits that git is asked about at once: what it says of them is held in memory, and is as long as their authors liked.
-const DESCRIBED_MAX: usize = 1_000;
 
 /// The observer of one clone.
 #[derive(Debug)]
@@ -34,6 +28,7 @@ pub struct Observer {
     every_commit: bool,
     upstream: Upstream,
     memory: Memory,
+    history: History,
     desk: Desk,
 }
 
@@ -65,6 +60,7 @@ impl Observer {
             None => project_of(&git, url.as_deref())?,
         };
         let upstream = Upstream::open(&repo.name, &git, url.is_some(), &config.branches)?;
+        let history = History::new(&repo.name, &git);
         let desk = Desk::new(&config.dispatcher, project.clone(), config.interval);
         if !config.once {
             let (name, dispatcher) = (&repo.name, &config.dispatcher.address);
@@ -72,7 +68,7 @@ impl Observer {
         }
         let (name, stop) = (repo.name.clone(), config.stop.clone());
         let Config { once, every_commit, .. } = *config;
-        Ok(Observer { name, git, stop, once, every_commit, upstream, memory, desk })
+        Ok(Observer { name, git, stop, once, every_commit, upstream, memory, history, desk })
     }
 
     /// The user cannot wait: whatever was put off is tried at the next look.
@@ -138,14 +134,17 @@ impl Observer {
     /// Who is called once is likely to have been called because something came. So it is fetched without asking first, where it is
     /// clear of which branch, and that is not about to begin. Returns what is watched; none where it is not as easy as that.
     fn see_at_once(&mut self) -> Result<Option<Pattern>, GitError> {
-        let is_begun = |branch: &BranchName| self.memory.submitted(branch).is_some();
-        let only = self.upstream.only().filter(|branch| self.once && is_begun(branch));
-        let Some(branch) = only else { return Ok(None) };
+        let Some(branch) = self.upstream.only().filter(|_| self.once) else { return Ok(None) };
+        let Some(after) = self.memory.submitted(&branch) else { return Ok(None) };
         debug!("{}fetching {branch}", self.name);
         if !self.upstream.fetch_one(&branch)? {
             return Ok(None);
         }
-        self.memory.read(&self.git)?;
+        let (git, memory, history) = (&self.git, &mut self.memory, &mut self.history);
+        thread::scope(|scope| {
+            scope.spawn(|| history.look_ahead(&branch, after));
+            memory.read(git)
+        })?;
         Ok(Some(Pattern::of(branch.as_str())))
     }
 
@@ -233,14 +232,14 @@ impl Observer {
     ) {
         let mut came = Vec::new();
         for (branch, tip) in pending {
-            match self.came(&branch, tip) {
+            match self.history.came(&branch, self.memory.submitted(&branch), tip) {
                 Ok(commits) => came.push(commits),
                 Err(error) => outcome.trouble(Subject::Branch(branch.to_string()), error),
             }
         }
         let steps = plan::steps(came, self.memory.handed_in(), self.every_commit);
         for steps in steps.chunks(DESCRIBED_MAX) {
-            let mut about = self.describe(steps);
+            let mut about = self.history.describe(steps);
             for step in steps {
                 if self.stop.is_set() {
                     return;
@@ -255,55 +254,6 @@ impl Observer {
                 }
             }
         }
-    }
-
-    /// What came of a branch since it was last handed in, along first parents.
-    fn came(&self, branch: &BranchName, tip: CommitId) -> Result<Came> {
-        let previous = self.memory.submitted(branch);
-        let mut commits = match previous {
-            Some(after) => self.walk(branch, after, tip)?,
-            None => Vec::new(),
-        };
-        if commits.is_empty() {
-            // The branch is new, or was put back to a commit that is in the history of the last one.
-            commits.push(tip);
-        }
-        Ok(Came { branch: branch.clone(), previous, commits })
-    }
-
-    fn walk(&self, branch: &BranchName, after: CommitId, tip: CommitId) -> Result<Vec<CommitId>> {
-        let (name, from, to) = (&self.name, after.to_string(), tip.to_string());
-        let ids = match self.git.first_parents(Some(&from), &to, CAME_MAX) {
-            Ok(ids) => ids,
-            Err(error) if self.git.has_commit(&from)? => return Err(error.into()),
-            Err(_) => {
-                let why =
-                    "what was handed in last, is not here any more; handing in the newest alone";
-                warn!("{name}{branch}: {after}, {why}");
-                Vec::new()
-            }
-        };
-        if ids.len() == CAME_MAX {
-            warn!(
-                "{name}{branch}: more than {CAME_MAX} commits at once, the oldest are passed over"
-            );
-        }
-        Ok(ids.iter().map(|id| id.parse()).collect::<Result<_, _>>()?)
-    }
-
-    /// What the commits say of themselves, as far as they can be read. It is for people: nothing depends on it.
-    fn describe(&self, steps: &[Step]) -> BTreeMap<CommitId, About> {
-        let id = |step: &Step| match step {
-            Step::Submit(handed) => Some(handed.commit.to_string()),
-            Step::Pass { .. } => None,
-        };
-        let ids: Vec<_> = steps.iter().filter_map(id).collect();
-        let described = self.git.describe(&ids).unwrap_or_else(|error| {
-            warn!("{}{error}; they are handed in without", self.name);
-            Vec::new()
-        });
-        let entry = |commit: &Described| Some((commit.id.parse().ok()?, about(commit)?));
-        described.iter().filter_map(entry).collect()
     }
 
     fn take(

@@ -9,6 +9,7 @@ mod bell;
 mod branches;
 mod config;
 mod desk;
+mod history;
 mod look;
 mod memory;
 mod mood;

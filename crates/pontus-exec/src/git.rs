@@ -2,13 +2,14 @@
 //!
 //! Here stands what every call has in common: the environment, the settings that keep hooks and helpers out, the
 //! deadlines and the bounds. What is asked of a repository is in `questions`, what is got from its origin in
-//! `origin`, refs many at a time in `refs`, a private checkout in `checkout`; `names` checks what goes in, `error`
-//! says what went wrong. Read without git are what it prints (`printed`), a checkout's `index`, and which `objects` are there.
+//! `origin`, refs many at a time in `refs`, a private checkout in `checkout`; `names` checks what goes in, `error` says what went
+//! wrong. Read without git are what it prints (`printed`), a checkout's `index`, a clone's `head`, and which `objects` are there.
 //!
 //! Known to work with git 2.39 and 2.47.
 
 mod checkout;
 mod error;
+mod head;
 mod index;
 mod names;
 mod objects;

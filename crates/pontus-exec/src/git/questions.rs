@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::GitError;
+use super::head::plain_branch;
 use super::names::{check_folder, check_id, check_ref, check_revision, is_id};
 use super::{Git, one_line, one_path, path_of};
 
@@ -43,8 +44,9 @@ pub struct Described {
     pub subject: String,
 }
 
-/// How git is to print a commit for [`described`].
-const DESCRIBED: &str = "--format=%H%x00%T%x00%ct%x00%an <%ae>%x00%s%x00";
+/// How `rev-list` is to print commits for [`described`].
+const PRINTED: [&str; 3] =
+    ["--no-commit-header", "--encoding=UTF-8", "--format=%H%x00%T%x00%ct%x00%an <%ae>%x00%s%x00"];
 
 impl Git {
     /// The repository's own folder, absolute; for a worktree that of its clone.
@@ -81,6 +83,10 @@ impl Git {
     /// # Errors
     /// As every verb.
     pub fn current_branch(&self) -> Result<Option<String>, GitError> {
+        let plain = self.place.git_dir.is_none().then(|| plain_branch(&self.place.dir)).flatten();
+        if plain.is_some() {
+            return Ok(plain);
+        }
         let task = "read the current branch";
         // Not --short: of a branch that is a tag's namesake it makes "heads/x".
         let found = self.call(task, "symbolic-ref").args(["-q", "HEAD"]).question()?;
@@ -147,6 +153,26 @@ impl Git {
         lines.map(|line| one_id(line.to_vec(), task)).collect()
     }
 
+    /// The commits from `after` (left out, as is all that leads to it) to where a ref here is, along first parents, oldest first,
+    /// each with what it says of itself; of more than `most`, the newest.
+    ///
+    /// # Errors
+    /// When one is no id or no full ref, or not here, or as every verb.
+    pub fn described_since(
+        &self,
+        after: &str,
+        full_ref: &str,
+        most: usize,
+    ) -> Result<Vec<Described>, GitError> {
+        let task = "read commits";
+        check_id(after)?;
+        check_ref(full_ref)?;
+        let call = self.call(task, "rev-list").args(["--first-parent", "--reverse"]).args(PRINTED);
+        let call = call.arg(format!("--max-count={most}")).args(["--end-of-options", full_ref]);
+        let out = call.arg(format!("^{after}")).args(["--"]).output()?;
+        described(&out).ok_or(GitError::BadAnswer { task })
+    }
+
     /// What each of these commits says of itself, in their order. An id that names no commit here is left out.
     ///
     /// # Errors
@@ -159,8 +185,8 @@ impl Git {
         }
         let input: Vec<u8> =
             ids.iter().flat_map(|id| [id.as_bytes(), b"\n"]).flatten().copied().collect();
-        let call = self.call(task, "rev-list").args(["--no-walk=unsorted", "--no-commit-header"]);
-        let call = call.args(["--encoding=UTF-8", DESCRIBED, "--ignore-missing", "--stdin"]);
+        let call = self.call(task, "rev-list").args(["--no-walk=unsorted"]).args(PRINTED);
+        let call = call.args(["--ignore-missing", "--stdin"]);
         described(&call.input(input).output()?).ok_or(GitError::BadAnswer { task })
     }
 
@@ -194,7 +220,7 @@ pub(super) fn one_id(out: Vec<u8>, task: &'static str) -> Result<String, GitErro
     if is_id(&line) { Ok(line) } else { Err(GitError::BadAnswer { task }) }
 }
 
-/// Reads what [`DESCRIBED`] has git print: five fields of each commit, and a newline after the last.
+/// Reads what [`PRINTED`] has git print: five fields of each commit, and a newline after the last.
 pub(super) fn described(out: &[u8]) -> Option<Vec<Described>> {
     let out = String::from_utf8_lossy(out);
     let fields: Vec<&str> = out.split('\0').collect();

@@ -108,6 +108,8 @@ fn what_is_no_id_or_ref_never_reaches_git() {
         is_refused(git.ref_tip(bad).map(drop));
         is_refused(git.first_parents(None, bad, 1).map(drop));
         is_refused(git.first_parents(Some(bad), &good, 1).map(drop));
+        is_refused(git.described_since(bad, "refs/a", 1).map(drop));
+        is_refused(git.described_since(&good, bad, 1).map(drop));
         is_refused(git.is_ancestor(bad, &good).map(drop));
         is_refused(git.is_ancestor(&good, bad).map(drop));
         is_refused(git.tracked(bad, "tests").map(drop));
@@ -201,6 +203,25 @@ fn what_commits_say_of_themselves() {
             "a tree is no commit"
         );
         assert_eq!(git.describe(&[]).unwrap(), []);
+    });
+}
+
+#[test]
+fn what_came_says_of_itself() {
+    each(|world| {
+        let [first, a, _, merge, b] = merged(world);
+        let git = world.git("up");
+        let main = "refs/heads/main";
+        let came = |after: &str, most| git.described_since(after, main, most).unwrap();
+        let ids = |after, most| came(after, most).into_iter().map(|commit| commit.id);
+        assert!(ids(&first, 10).eq([&a, &merge, &b].map(Clone::clone)));
+        assert!(ids(&first, 2).eq([&merge, &b].map(Clone::clone)), "the newest");
+        assert_eq!(came(&first, 10), git.describe(&[a, merge, b.clone()]).unwrap());
+        assert_eq!(came(&b, 10), []);
+        let failed = |after: &str, full_ref| {
+            matches!(git.described_since(after, full_ref, 1), Err(GitError::Failed { .. }))
+        };
+        assert!(failed(&world.unknown_id(), main) && failed(&first, "refs/heads/none"));
     });
 }
 
