@@ -235,6 +235,29 @@ fn a_commit_in_a_worktree_is_handed_in_for_its_repository() {
 }
 
 #[test]
+fn the_hook_finds_a_clone_that_is_configured() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    install(&yard.master().join(".git/hooks"), "post-commit");
+    let clone = yard.path().join("the observer's");
+    fs::rename(yard.observers(), &clone).unwrap();
+    let handed_in = || {
+        let args = ["commit", "-q", "--allow-empty", "-m", "x"];
+        assert!(user_git(&yard, &yard.master()).args(args).status().unwrap().success());
+        let commit = git(&yard.master(), &["rev-parse", "HEAD"]);
+        dispatcher.wait_for(&format!("{commit}: queued"));
+    };
+    git(&yard.master(), &["config", "pontus.clone", clone.to_str().unwrap()]);
+    handed_in();
+    // In a file that the configuration leads to.
+    let included = yard.path().join("included");
+    fs::rename(yard.master().join(".git/config"), &included).unwrap();
+    let text = format!("[include]\n\tpath = {}\n", included.display());
+    fs::write(yard.master().join(".git/config"), text).unwrap();
+    handed_in();
+}
+
+#[test]
 fn a_hook_that_cannot_work_is_in_nobodys_way() {
     let yard = Yard::new();
     let mine = with_bare_master(&yard);
