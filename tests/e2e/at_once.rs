@@ -101,7 +101,7 @@ fn an_observer_that_is_called_once_fetches_without_asking_first() {
         verbs
     };
     assert!(look(&yard.commit(&[])).contains(&"ls-remote".to_owned()), "where its history begins");
-    let asked = "config fetch for-each-ref for-each-ref rev-list update-ref";
+    let asked = "config fetch for-each-ref rev-list update-ref";
     assert_eq!(look(&yard.commit(&[])).join(" "), asked);
     git(&yard.master(), &["branch", "-q", "-m", "main", "trunk"]);
     assert!(look(&yard.commit(&[])).contains(&"ls-remote".to_owned()), "its branch is gone");

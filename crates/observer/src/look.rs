@@ -16,7 +16,7 @@ use crate::memory::Memory;
 use crate::mood::{Outcome, Subject};
 use crate::pattern::Pattern;
 use crate::plan::{self, Step};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, fetch_early};
 
 /// The observer of one clone.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Observer {
     once: bool,
     every_commit: bool,
     upstream: Upstream,
+    /// A branch that is fetched already, and how far it was handed in then.
+    early: Option<(BranchName, CommitId)>,
     memory: Memory,
     history: History,
     desk: Desk,
@@ -49,12 +51,19 @@ impl Observer {
         let cannot_watch = || format!("cannot watch {}", repo.path.display());
         let mut memory = Memory::default();
         // Two processes at a time take hardly longer than one.
-        let (read, url) = thread::scope(|scope| {
+        let (mut early, read, url) = thread::scope(|scope| {
             let url = scope.spawn(|| git.origin_url());
-            (memory.read(&git), url.join())
+            let early = config.once.then(|| fetch_early(&git, &config.branches)).flatten();
+            // What was fetched will have it read anew.
+            let read = if early.is_some() { Ok(()) } else { memory.read(&git) };
+            (early, read, url.join())
         });
         read.with_context(cannot_watch)?;
         let url = url.expect("a panic in any thread ends the process")?;
+        if url.is_none() && early.take().is_some() {
+            // Git took a folder of that name for it.
+            memory.read(&git).with_context(cannot_watch)?;
+        }
         let project = match &config.project {
             Some(project) => project.clone(),
             None => project_of(&git, url.as_deref())?,
@@ -68,7 +77,7 @@ impl Observer {
         }
         let (name, stop) = (repo.name.clone(), config.stop.clone());
         let Config { once, every_commit, .. } = *config;
-        Ok(Observer { name, git, stop, once, every_commit, upstream, memory, history, desk })
+        Ok(Observer { name, git, stop, once, every_commit, upstream, early, memory, history, desk })
     }
 
     /// The user cannot wait: whatever was put off is tried at the next look.
@@ -134,18 +143,24 @@ impl Observer {
     /// Who is called once is likely to have been called because something came. So it is fetched without asking first, where it is
     /// clear of which branch, and that is not about to begin. Returns what is watched; none where it is not as easy as that.
     fn see_at_once(&mut self) -> Result<Option<Pattern>, GitError> {
-        let Some(branch) = self.upstream.only().filter(|_| self.once) else { return Ok(None) };
-        let Some(after) = self.memory.submitted(&branch) else { return Ok(None) };
-        debug!("{}fetching {branch}", self.name);
-        if !self.upstream.fetch_one(&branch)? {
-            return Ok(None);
-        }
+        let fetched = match self.early.take() {
+            None => self.fetch_at_once()?,
+            early => early,
+        };
+        let Some((branch, after)) = fetched else { return Ok(None) };
         let (git, memory, history) = (&self.git, &mut self.memory, &mut self.history);
         thread::scope(|scope| {
             scope.spawn(|| history.look_ahead(&branch, after));
             memory.read(git)
         })?;
         Ok(Some(Pattern::of(branch.as_str())))
+    }
+
+    fn fetch_at_once(&self) -> Result<Option<(BranchName, CommitId)>, GitError> {
+        let Some(branch) = self.upstream.only().filter(|_| self.once) else { return Ok(None) };
+        let Some(after) = self.memory.submitted(&branch) else { return Ok(None) };
+        debug!("{}fetching {branch}", self.name);
+        Ok(self.upstream.fetch_one(&branch)?.then_some((branch, after)))
     }
 
     /// Has the branches here that are not at what was last seen of them. One of which nothing has been handed in yet is held

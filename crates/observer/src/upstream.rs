@@ -7,7 +7,7 @@ use log::info;
 use pontus_exec::{Git, GitError, Head};
 use pontus_proto::{BranchName, CommitId};
 
-use crate::own_refs::{SEEN, ref_of};
+use crate::own_refs::{SEEN, SUBMITTED, ref_of};
 use crate::pattern::Pattern;
 
 /// Branches that are tried one by one where none of them can be fetched. After so many it is not about the branch.
@@ -169,6 +169,22 @@ impl Upstream {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Brings the commits of the one branch that is wanted here, before git has said anything about the clone: where it is plain which
+/// one that is, that it has begun, and that it is fetched from this machine's disk. Returns it, and how far it was handed in.
+pub fn fetch_early(git: &Git, patterns: &[Pattern]) -> Option<(BranchName, CommitId)> {
+    let name = match patterns {
+        [] => git.plain_branch()?,
+        [pattern] => pattern.exact()?.to_owned(),
+        _ => return None,
+    };
+    let branch = name.parse().ok()?;
+    // A clone that is its own origin has seen nothing of another.
+    git.plain_ref(&ref_of(SEEN, &branch))?;
+    let cursor = git.plain_ref(&ref_of(SUBMITTED, &branch))?.parse().ok()?;
+    git.fetch_refs_from_disk(&[pair(&branch)]).ok()?;
+    Some((branch, cursor))
 }
 
 /// A branch there, and what is seen of it here.

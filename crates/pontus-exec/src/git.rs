@@ -3,18 +3,18 @@
 //! Here stands what every call has in common: the environment, the settings that keep hooks and helpers out, the
 //! deadlines and the bounds. What is asked of a repository is in `questions`, what is got from its origin in
 //! `origin`, refs many at a time in `refs`, a private checkout in `checkout`; `names` checks what goes in, `error` says what went
-//! wrong. Read without git are what it prints (`printed`), a checkout's `index`, a clone's `head`, and which `objects` are there.
+//! wrong. Read without git are what it prints (`printed`), a checkout's `index`, what is `plain` in a clone, and which `objects` are there.
 //!
 //! Known to work with git 2.39 and 2.47.
 
 mod checkout;
 mod error;
-mod head;
 mod index;
 mod names;
 mod objects;
 mod origin;
 mod origin_name;
+mod plain;
 pub mod printed;
 mod questions;
 mod refs;
@@ -38,9 +38,6 @@ pub use refs::{Head, RefMove};
 
 /// For verbs that talk to origin: a slow line and a large repository are let through, a dead one is not.
 const NETWORK_DEADLINE: Duration = Duration::from_secs(300);
-
-/// For questions to origin that transfer nothing but a list. Whoever asks again and again wants to know soon.
-const ASK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// For verbs that touch the disk alone.
 const LOCAL_DEADLINE: Duration = Duration::from_secs(60);
@@ -174,8 +171,17 @@ impl Git {
     /// A call of `verb`; `task` completes "cannot …" in its errors.
     fn call(&self, task: &'static str, verb: &str) -> Call<'_> {
         let args = vec![verb.into()];
-        let deadline = self.local_deadline;
-        Call { git: self, task, settings: vec![], args, input: None, over_network: false, deadline }
+        let (settings, protocols, deadline) = (vec![], "", self.local_deadline);
+        Call {
+            git: self,
+            task,
+            settings,
+            args,
+            input: None,
+            over_network: false,
+            protocols,
+            deadline,
+        }
     }
 
     fn has_own_ssh(&self) -> Result<bool, GitError> {
@@ -201,6 +207,8 @@ struct Call<'a> {
     args: Vec<OsString>,
     input: Option<Vec<u8>>,
     over_network: bool,
+    /// What may be got from elsewhere all the same.
+    protocols: &'static str,
     deadline: Duration,
 }
 
@@ -231,15 +239,6 @@ impl<'a> Call<'a> {
     /// What git reads on its standard input: for more than a command line holds.
     fn input(self, input: Vec<u8>) -> Call<'a> {
         Call { input: Some(input), ..self }
-    }
-
-    fn over_network(self) -> Call<'a> {
-        Call { over_network: true, deadline: self.git.network_deadline, ..self }
-    }
-
-    fn asking_origin(self) -> Call<'a> {
-        let deadline = self.git.network_deadline.min(ASK_DEADLINE);
-        Call { over_network: true, deadline, ..self }
     }
 
     /// What git printed; anything but success is an error.
@@ -292,7 +291,7 @@ impl<'a> Call<'a> {
             // A partial clone would otherwise get from origin whatever it is asked for and has not. The second of
             // these is what a git that does not know the first understands.
             env.push(("GIT_NO_LAZY_FETCH".into(), "1".into()));
-            env.push(("GIT_ALLOW_PROTOCOL".into(), "".into()));
+            env.push(("GIT_ALLOW_PROTOCOL".into(), self.protocols.into()));
         } else if !git.has_own_ssh()? {
             // The variable would win over `core.sshCommand`, so it is set only where there is none.
             env.push(("GIT_SSH_COMMAND".into(), SSH_COMMAND.into()));

@@ -1,10 +1,15 @@
 //! Origin: what is got from it, and the refs that keep it. Nothing here touches the user's branches, tags, tracking
 //! refs or `FETCH_HEAD`.
 
+use std::time::Duration;
+
 use super::error::GitError;
 use super::names::{check_id, check_ref};
 use super::refs::LOCKS;
 use super::{Call, Git};
+
+/// For questions to origin that transfer nothing but a list. Whoever asks again and again wants to know soon.
+const ASK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What keeps a fetch to the refs that were asked for, whatever the clone's configuration adds to it.
 const FETCH: [&str; 11] = [
@@ -29,6 +34,22 @@ impl Git {
     /// # Errors
     /// When one is no full ref, when origin has no such ref (nothing at all need have been fetched then), or as every verb.
     pub fn fetch_refs(&self, pairs: &[(String, String)]) -> Result<(), GitError> {
+        self.fetch_pairs(pairs, Call::over_network)
+    }
+
+    /// Does the same where origin is a path on this machine: then nothing need be known of how others are reached.
+    ///
+    /// # Errors
+    /// When origin is elsewhere, or as for others.
+    pub fn fetch_refs_from_disk(&self, pairs: &[(String, String)]) -> Result<(), GitError> {
+        self.fetch_pairs(pairs, Call::over_disk)
+    }
+
+    fn fetch_pairs<'a>(
+        &'a self,
+        pairs: &[(String, String)],
+        reach: fn(Call<'a>) -> Call<'a>,
+    ) -> Result<(), GitError> {
         let mut input = String::new();
         for (from, into) in pairs {
             check_ref(from)?;
@@ -39,8 +60,8 @@ impl Git {
             // It would fetch whatever the clone's configuration says.
             return Ok(());
         }
-        let fetch = self.fetch(["--no-prune", "--stdin"]).settings(LOCKS).input(input.into_bytes());
-        fetch.output().map(drop)
+        let fetch = reach(self.fetch(["--no-prune", "--stdin"])).settings(LOCKS);
+        fetch.input(input.into_bytes()).output().map(drop)
     }
 
     /// Fetches a commit that no ref of origin need name. No ref of ours keeps it.
@@ -49,7 +70,7 @@ impl Git {
     /// When it is no id, when origin has no such commit or does not hand it out, or as every verb.
     pub fn fetch_commit(&self, id: &str) -> Result<(), GitError> {
         check_id(id)?;
-        self.fetch(["--no-prune"]).arg(id).output().map(drop)
+        self.fetch(["--no-prune"]).over_network().arg(id).output().map(drop)
     }
 
     /// Fetches all branches of origin into refs below `into_prefix`, where nothing else is left: a branch `a` that was
@@ -59,7 +80,7 @@ impl Git {
     /// When it is no full ref, or as every verb.
     pub fn fetch_heads(&self, into_prefix: &str) -> Result<(), GitError> {
         check_ref(into_prefix)?;
-        self.fetch(["--prune"]).arg(all_heads(into_prefix)).output().map(drop)
+        self.fetch(["--prune"]).over_network().arg(all_heads(into_prefix)).output().map(drop)
     }
 
     /// Does both at once: a commit, wherever it is, and all branches as [`fetch_heads`](Self::fetch_heads) does.
@@ -69,11 +90,31 @@ impl Git {
     pub fn fetch_commit_and_heads(&self, id: &str, into_prefix: &str) -> Result<(), GitError> {
         check_id(id)?;
         check_ref(into_prefix)?;
-        self.fetch(["--prune"]).arg(id).arg(all_heads(into_prefix)).output().map(drop)
+        self.fetch(["--prune"])
+            .over_network()
+            .arg(id)
+            .arg(all_heads(into_prefix))
+            .output()
+            .map(drop)
     }
 
     fn fetch<const N: usize>(&self, options: [&str; N]) -> Call<'_> {
-        self.call("fetch from origin", "fetch").over_network().args(options).args(FETCH)
+        self.call("fetch from origin", "fetch").args(options).args(FETCH)
+    }
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn over_network(self) -> Call<'a> {
+        Call { over_network: true, deadline: self.git.network_deadline, ..self }
+    }
+
+    fn over_disk(self) -> Call<'a> {
+        Call { protocols: "file", deadline: self.git.network_deadline, ..self }
+    }
+
+    pub(super) fn asking_origin(self) -> Call<'a> {
+        let deadline = self.git.network_deadline.min(ASK_DEADLINE);
+        Call { over_network: true, deadline, ..self }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is got from a real origin.
 
-use super::super::testing::{World, each};
+use super::super::testing::{World, each, script};
 use super::*;
 
 /// Names that are easily taken for something else; none of them may be made by `git branch`.
@@ -25,6 +25,25 @@ fn a_url_that_runs_a_program_is_refused() {
         let plain = world.command("clone").args(["fetch", "-q"]).output().unwrap();
         assert!(!plain.status.success());
         assert!(world.path("ran").exists(), "plain git does run it");
+    });
+}
+
+#[test]
+fn from_the_disk_nobody_else_is_asked() {
+    each(|world| {
+        let second = world.commit("second");
+        let git = world.git("clone");
+        let pairs = [pair("refs/heads/main", "refs/pontus/x")];
+        git.fetch_refs_from_disk(&pairs).unwrap();
+        assert_eq!(git.plain_ref("refs/pontus/x"), Some(second));
+        let ssh = world.path("ssh");
+        script(&ssh, &format!("#!/bin/sh\necho > {}.ran\n", ssh.display()));
+        world.raw("clone", &["config", "core.sshCommand", ssh.to_str().unwrap()]);
+        world.raw("clone", &["remote", "set-url", "origin", "somebody@localhost:up"]);
+        git.fetch_refs_from_disk(&pairs).unwrap_err();
+        assert!(!world.path("ssh.ran").exists());
+        git.fetch_refs(&pairs).unwrap_err();
+        assert!(world.path("ssh.ran").exists(), "the ordinary way it is");
     });
 }
 

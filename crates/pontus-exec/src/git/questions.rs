@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::error::GitError;
-use super::head::plain_branch;
 use super::names::{check_folder, check_id, check_ref, check_revision, is_id};
 use super::{Git, one_line, one_path, path_of};
 
@@ -83,9 +82,8 @@ impl Git {
     /// # Errors
     /// As every verb.
     pub fn current_branch(&self) -> Result<Option<String>, GitError> {
-        let plain = self.place.git_dir.is_none().then(|| plain_branch(&self.place.dir)).flatten();
-        if plain.is_some() {
-            return Ok(plain);
+        if let Some(branch) = self.plain_branch() {
+            return Ok(Some(branch));
         }
         let task = "read the current branch";
         // Not --short: of a branch that is a tag's namesake it makes "heads/x".
