@@ -7,7 +7,7 @@ mod recovery;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -22,6 +22,7 @@ pub use self::recovery::Trouble;
 use crate::clock::{Clock, wall_ms};
 use crate::exit::DiskFailed;
 use crate::folder::Folder;
+use crate::mailbox::Address;
 use crate::publisher::{Job, Publication};
 use crate::results::Facts;
 use crate::retention::Keep;
@@ -44,7 +45,7 @@ const DISK_CHECK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Message {
     /// A session begins, and will hear its answers here.
-    Opened(SessionId, SyncSender<Word>),
+    Opened(SessionId, Address),
     /// Something happened.
     Happened(Event, Enclosed),
     /// Somebody wants to know what the scheduler alone knows, and hears it here.
@@ -54,17 +55,6 @@ pub enum Message {
     /// The user wants the dispatcher to end.
     Stop,
 }
-
-/// Words that a session may have in its mailbox: the answer to the one question that it may have under way, and that we have started
-/// over, after which it hears nothing more.
-pub const WORDS_MAX: usize = 2;
-
-/// What a session hears of what it asked for.
-pub type Word = Result<Answer, StartedOver>;
-
-/// The disk did not take it, and nothing came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StartedOver;
 
 /// What may be asked without changing anything.
 #[derive(Debug)]
@@ -127,7 +117,7 @@ pub struct Engine {
     /// When it is next tried whether there is still any.
     pub next_try: Time,
     /// Who hears answers.
-    pub mailboxes: BTreeMap<SessionId, SyncSender<Word>>,
+    pub mailboxes: BTreeMap<SessionId, Address>,
 }
 
 impl Engine {
@@ -287,8 +277,7 @@ impl Engine {
             None if answer == Answer::Decided && self.unwritten() > 0 => {
                 self.have_done(Job::Say(mailbox.clone(), answer));
             }
-            // A session that ended meanwhile says so itself.
-            None => drop(mailbox.try_send(Ok(answer))),
+            None => mailbox.say(answer),
         }
     }
 

@@ -16,6 +16,7 @@ mod folder;
 mod header;
 mod listener;
 mod look;
+mod mailbox;
 mod manager;
 mod output;
 mod publisher;

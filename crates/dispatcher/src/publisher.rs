@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -14,9 +14,9 @@ use pontus_proto::{Attempt, CommitId};
 use pontus_scheduler::Answer;
 
 use crate::clock::wall_ms;
-use crate::engine::Word;
 use crate::exit::{self, DiskFailed};
 use crate::folder::Folder;
+use crate::mailbox::Address;
 use crate::results::{self, Facts, NotPublished};
 use crate::retention::Retention;
 use crate::store::LazyReader;
@@ -36,7 +36,7 @@ pub enum Job {
     /// A verdict is there.
     Publish(Box<Publication>),
     /// This may be said once what came before it is there.
-    Say(SyncSender<Word>, Answer),
+    Say(Address, Answer),
     /// These have a verdict, and perhaps no result that says so.
     Repair(Vec<CommitId>),
     /// Nobody wants to know any more what this attempt has printed: the commit has another.
@@ -49,7 +49,7 @@ pub struct Publication {
     /// What the result says.
     pub facts: Facts,
     /// Who waits for it.
-    pub answers: Vec<(SyncSender<Word>, Answer)>,
+    pub answers: Vec<(Address, Answer)>,
     /// Is dropped when it is done.
     pub unwritten: Arc<()>,
 }
@@ -131,8 +131,7 @@ impl Publisher {
         self.pending.extend(failed);
         drop(unwritten);
         for (mailbox, answer) in answers {
-            // A session that ended meanwhile has nobody to tell.
-            mailbox.try_send(Ok(answer)).ok();
+            mailbox.say(answer);
         }
         for (commit, attempt) in outlived {
             // It may have printed nothing. What cannot be removed now is found at the next start.

@@ -1,7 +1,7 @@
 //! One connection: a line in, an event to the engine, its answer out. A thread each, so everything is in order.
 
 use std::io::{self, ErrorKind};
-use std::sync::mpsc::{Receiver, Sender, sync_channel};
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use log::debug;
@@ -15,9 +15,10 @@ use pontus_proto::{
 use pontus_scheduler::{Answer, Event, SessionId};
 
 use crate::board::Board;
-use crate::engine::{Enclosed, Message, StartedOver, WORDS_MAX, Word};
+use crate::engine::{Enclosed, Message};
 use crate::listener::{Door, Place};
 use crate::look::Look;
+use crate::mailbox::{Mailbox, Silence, mailbox};
 use crate::output::Output;
 use crate::publisher::wait_or_fail;
 use crate::shared::Shared;
@@ -39,7 +40,7 @@ struct Session<'a> {
     peer: Peer,
     connection: Connection,
     engine: Sender<Message>,
-    answers: Receiver<Word>,
+    mailbox: Mailbox,
     shared: &'a Shared,
     /// The attempt that the scheduler last said is this session's, and its output.
     held: Option<Held<'a>>,
@@ -76,16 +77,15 @@ pub fn serve(
     shared: &Shared,
 ) {
     let Some((connection, peer, _place)) = greet(connection, door, &shared.trust) else { return };
-    // Thousands of them wait, and a channel without a limit has room for many words from the start.
-    let (mailbox, answers) = sync_channel(WORDS_MAX);
-    if engine.send(Message::Opened(id, mailbox)).is_err() {
+    let (address, mailbox) = mailbox();
+    if engine.send(Message::Opened(id, address)).is_err() {
         return;
     }
     debug!("session {} is {:?}", id.0, peer.role);
     // Said also when this thread panics: a session that is gone must not hold a commit.
     let mut farewell = Farewell { id, engine: engine.clone(), unheard: false };
     let look = Look::new(shared, engine.clone());
-    let mut session = Session { id, peer, connection, engine, answers, shared, held: None, look };
+    let mut session = Session { id, peer, connection, engine, mailbox, shared, held: None, look };
     let (unheard, last_word) = session.talk();
     farewell.unheard = unheard;
     let connection = session.connection;
@@ -220,16 +220,15 @@ impl<'a> Session<'a> {
         let not_taken =
             || refusal(Code::StorageFull, "the dispatcher's disk did not take it; try again");
         // Where it has started over since our last question, it must not do what we are about to be told that it did not.
-        if let Ok(Err(StartedOver)) = self.answers.try_recv() {
+        if self.mailbox.silence() == Some(Silence::StartedOver) {
             return Err(not_taken());
         }
         // An engine that has stopped hears nothing, and says nothing.
         self.engine.send(Message::Happened(event, enclosed)).map_err(|_| translate::leaving())?;
-        match self.answers.recv() {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(StartedOver)) => Err(not_taken()),
-            Err(_) => Err(translate::leaving()),
-        }
+        self.mailbox.wait().map_err(|silence| match silence {
+            Silence::StartedOver => not_taken(),
+            Silence::Left => translate::leaving(),
+        })
     }
 
     /// Draws the conclusions of an answer for this session, and puts it into the words of the wire.

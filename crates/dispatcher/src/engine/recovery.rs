@@ -11,9 +11,10 @@ use pontus_scheduler::Scheduler;
 use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked};
 use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 
-use super::{DISK_CHECK, Engine, Message, StartedOver};
+use super::{DISK_CHECK, Engine, Message};
 use crate::exit::{self, DiskFailed};
 use crate::folder::Held;
+use crate::mailbox::Address;
 use crate::publisher::Job;
 use crate::repair;
 
@@ -106,8 +107,7 @@ impl Engine {
         }
         self.scheduler = Scheduler::restore(self.config, stored, paused, self.clock.now());
         for mailbox in std::mem::take(&mut self.mailboxes).into_values() {
-            // A session that ended meanwhile does not wait.
-            mailbox.try_send(Err(StartedOver)).ok();
+            mailbox.start_over();
         }
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Engine {
                 Message::Happened(event, _) => {
                     // The scheduler knows no session by now.
                     let mailbox = event.session().and_then(|id| self.mailboxes.remove(&id));
-                    mailbox.map(|mailbox| mailbox.try_send(Err(StartedOver)).ok());
+                    mailbox.iter().for_each(Address::start_over);
                 }
                 Message::Asked(..) | Message::Failed(_) | Message::Stop => {}
             }
