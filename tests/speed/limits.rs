@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pontus_tests::{Spread, Yard};
+use pontus_tests::Yard;
 use rusqlite::Connection;
 
 /// What a database writes at least: a page.
@@ -32,15 +32,6 @@ pub fn rate(time: Duration, mut something: impl FnMut()) -> f64 {
         count += 1;
     }
     f64::from(count) / begun.elapsed().as_secs_f64()
-}
-
-/// How long something takes, a number of times, in milliseconds.
-pub fn times(count: usize, mut something: impl FnMut()) -> Spread {
-    Spread::of_times((0..count).map(|_| {
-        let begun = Instant::now();
-        something();
-        begun.elapsed()
-    }))
 }
 
 /// A page of a file that is there, written over and made durable.
