@@ -240,9 +240,9 @@ impl Engine {
 
     /// Does what follows from one event, in its order: that a verdict is there is said when its result is; only its runner, who
     /// has nothing to do with that, need not wait for it. What was to be remembered is so by now, and is only told to whoever
-    /// reads the log.
+    /// reads the log, last: nobody waits for that.
     fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
-        let mut job: Option<Publication> = None;
+        let (mut job, mut remembered): (Option<Publication>, _) = (None, Vec::new());
         for effect in effects {
             match effect {
                 Effect::Publish(commit) => {
@@ -262,10 +262,11 @@ impl Engine {
                     self.forget_earlier(&answer);
                     self.say(session, answer, None);
                 }
-                Effect::Remember(record) => log_record(&record),
+                Effect::Remember(record) => remembered.push(record),
             }
         }
         self.publish(job);
+        remembered.iter().for_each(log_record);
         Ok(())
     }
 

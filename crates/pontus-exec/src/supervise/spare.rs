@@ -44,17 +44,19 @@ impl Spare {
         Ok(Spare { orders, told, process })
     }
 
-    /// Has it print to `output` what its next job prints.
+    /// Has it begin its next job, which prints to `output`, with as much of the job as there is room for. Returns how many bytes that
+    /// were.
     ///
     /// # Errors
     /// Where it is gone, most likely.
-    pub(super) fn begin(&self, output: impl AsFd) -> io::Result<()> {
+    pub(super) fn begin(&self, output: impl AsFd, job: &[u8]) -> io::Result<usize> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut enclosed = SendAncillaryBuffer::new(&mut space);
         let output = [output.as_fd()];
         enclosed.push(SendAncillaryMessage::ScmRights(&output));
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        sendmsg(&self.orders, &[IoSlice::new(wire::BEGIN)], &mut enclosed, flags)?;
-        Ok(())
+        let parts = [wire::BEGIN, job].map(IoSlice::new);
+        let sent = sendmsg(&self.orders, &parts, &mut enclosed, flags)?;
+        Ok(sent - wire::BEGIN.len())
     }
 }

@@ -125,18 +125,19 @@ enum Source {
 impl<'a> Watch<'a> {
     fn begin(spare: Option<Spare>, job: &'a Job, stop: &'a Stop) -> Result<Watch<'a>, RunError> {
         let failed = |source| RunError::Spawn { program: job.program.clone(), source };
-        let unsent = wire::frame(job).ok_or_else(|| failed(Errno::TOOBIG.into()))?;
+        let mut unsent = wire::frame(job).ok_or_else(|| failed(Errno::TOOBIG.into()))?;
         let (output, theirs) = io::pipe().map_err(failed)?;
+        let first = &unsent[..unsent.len().min(WRITE_BYTES)];
         // One that has had a job may be gone by now; of a new one we hear why.
-        let spare = spare.filter(|spare| spare.begin(&theirs).is_ok());
-        let Spare { orders, told, process } = match spare {
-            Some(spare) => spare,
+        let begun = spare.and_then(|spare| Some((spare.begin(&theirs, first).ok()?, spare)));
+        let (sent, Spare { orders, told, process }) = match begun {
+            Some(begun) => begun,
             None => {
                 let spare = Spare::start().map_err(failed)?;
-                spare.begin(&theirs).ok();
-                spare
+                (spare.begin(&theirs, first).unwrap_or(0), spare)
             }
         };
+        unsent.drain(..sent);
         Ok(Watch {
             job,
             stop,
