@@ -19,7 +19,7 @@ pub use disk::{Failing, SmallDisk, can_trace, end_of};
 pub use figures::{Goal, Spread};
 pub use git::git;
 pub use past::remember;
-pub use process::Process;
+pub use process::{Follower, Process};
 pub use programs::{planted_dispatcher, program, project_root};
 pub use speaker::{Speaker, made_up, passed, submission, submission_of};
 pub use yard::{Yard, last_line};

@@ -47,27 +47,28 @@ impl Process {
 
     /// Waits until a line of the log contains `text`, at the latest until the patience is over. Returns the line.
     pub fn wait_for(&self, text: &str) -> String {
-        let state = self.log.wait_until(|state| {
-            state.ended == 2 || state.lines.iter().any(|line| line.contains(text))
-        });
-        let found = state.lines.iter().find(|line| line.contains(text)).cloned();
-        drop(state);
-        found.unwrap_or_else(|| panic!("{} never said \"{text}\"", self.name))
+        Follower { process: self, next: 0 }.wait_for(text)
+    }
+
+    /// Waits for lines that come from now on.
+    pub fn follow(&self) -> Follower<'_> {
+        Follower { process: self, next: self.log.state().lines.len() }
     }
 
     /// Whether a line of the log contains `text` before the program ends.
     pub fn says_before_its_end(&self, text: &str) -> bool {
-        let has = |state: &State| state.lines.iter().any(|line| line.contains(text));
-        has(&self.log.wait_until(|state| state.ended == 2 || has(state)))
+        self.log.find(&mut 0, |line| line.contains(text)).is_some()
     }
 
     /// Waits until `count` lines of the log contain `text`.
     pub fn wait_for_many(&self, text: &str, count: usize) {
-        let have = |state: &State| state.lines.iter().filter(|line| line.contains(text)).count();
-        let state = self.log.wait_until(|state| state.ended == 2 || have(state) >= count);
-        let found = have(&state);
-        drop(state);
-        assert!(found >= count, "{} said \"{text}\" {found} times, not {count}", self.name);
+        let mut found = 0;
+        let is_last = |line: &str| {
+            found += usize::from(line.contains(text));
+            found >= count
+        };
+        let last = if count > 0 { self.log.find(&mut 0, is_last) } else { Some(String::new()) };
+        assert!(last.is_some(), "{} said \"{text}\" {found} times, not {count}", self.name);
     }
 
     /// How many lines contain `text` until now.
@@ -180,6 +181,21 @@ impl Process {
     }
 }
 
+/// Reads a log line by line, each of them once.
+#[derive(Debug)]
+pub struct Follower<'a> {
+    process: &'a Process,
+    next: usize,
+}
+
+impl Follower<'_> {
+    /// Waits until one of the next lines contains `text`, at the latest until the patience is over. Returns the line.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let found = self.process.log.find(&mut self.next, |line| line.contains(text));
+        found.unwrap_or_else(|| panic!("{} never said \"{text}\"", self.process.name))
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended already.
@@ -202,6 +218,19 @@ impl Log {
             log.state().ended += 1;
             log.changed.notify_all();
         });
+    }
+
+    /// The next line that is it, once it is there; none where the program ends without, or the patience is over.
+    fn find(&self, next: &mut usize, mut is_it: impl FnMut(&str) -> bool) -> Option<String> {
+        let mut found = None;
+        let state = self.wait_until(|state| {
+            while found.is_none() && *next < state.lines.len() {
+                found = Some(*next).filter(|at| is_it(&state.lines[*at]));
+                *next += 1;
+            }
+            found.is_some() || state.ended == 2
+        });
+        found.map(|at| state.lines[at].clone())
     }
 
     fn wait_until(&self, mut done: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {

@@ -37,11 +37,11 @@ fn one_by_one() -> Vec<Row> {
     let dispatcher = yard.dispatcher(&[]);
     let _runner = yard.runner(&[]);
     let mut observer = Speaker::client(&yard);
-    let mut hand = Hand::new(&yard, "by_hand");
+    let (mut hand, mut log) = (Hand::new(&yard, "by_hand"), dispatcher.follow());
     let mut pontus = |commit: &str| {
         let begun = Instant::now();
         observer.submit(submission_of(commit.parse().unwrap(), PROJECT));
-        dispatcher.wait_for(&verdict(commit));
+        log.wait_for(&verdict(commit));
         begun.elapsed()
     };
     pontus(commits.next().unwrap());
@@ -61,7 +61,7 @@ fn one_by_one() -> Vec<Row> {
         bring(&yard, commit);
         hooked.push(lasts(|| {
             run_hook(&yard);
-            dispatcher.wait_for(&verdict(commit));
+            log.wait_for(&verdict(commit));
         }));
     }
     rows(here, fetched, hooked)
@@ -100,7 +100,7 @@ fn many_at_once() -> Vec<Row> {
     bring(&yard, commits.last().unwrap());
     git(&yard.runners(), &["fetch", "-q", "origin"]);
     let dispatcher = yard.dispatcher(&[]);
-    let mut observer = Speaker::client(&yard);
+    let (mut observer, mut log) = (Speaker::client(&yard), dispatcher.follow());
     let by_hand = [1, 2, 4].map(|hands| hands_in_parallel(&yard, hands, &commits[..QUEUED]));
     let limit = Spread::of(by_hand).max();
     let mut measured = Vec::new();
@@ -111,7 +111,7 @@ fn many_at_once() -> Vec<Row> {
             for commit in commits {
                 observer.submit(submission_of(commit.parse().unwrap(), PROJECT));
             }
-            commits.iter().for_each(|commit| drop(dispatcher.wait_for(&verdict(commit))));
+            commits.iter().for_each(|_| drop(log.wait_for(": verdict passed")));
         };
         all(warming);
         measured.push(QUEUED as f64 / lasts(|| all(queued)).as_secs_f64());
