@@ -38,42 +38,52 @@ pub fn publish(folder: &Folder, all: &[Facts]) -> Vec<Result<(), NotPublished>> 
         let (written, files) = write_all(folder, facts);
         let mut synced = sync_all(&files).into_iter();
         let published = facts.iter().zip(written).map(|(facts, written)| {
-            written?;
+            let made = written?;
             synced.next().expect("each file that was written is synced").map_err(unsynced)?;
-            let commit = facts.header.commit;
-            Ok(fs::rename(folder.unfinished(commit), folder.result(commit))?)
+            name(folder, facts, made)
         });
         published.collect::<Vec<_>>()
     };
     all.chunks(OPEN_MAX).flat_map(together).collect()
 }
 
-/// Writes the files. What came of each, and those that are there.
-fn write_all(folder: &Folder, all: &[Facts]) -> (Vec<io::Result<()>>, Vec<File>) {
-    let mut files = Vec::new();
-    let written = all.iter().map(|facts| write(folder, facts).map(|file| files.push(file)));
-    (written.collect(), files)
+/// What a result was made of.
+#[derive(Debug, Clone, Copy)]
+enum Made {
+    /// A file of its own.
+    Anew,
+    /// The file that the attempt was printed into.
+    OfOutput,
 }
 
-fn write(folder: &Folder, facts: &Facts) -> io::Result<File> {
-    let mut output = open_output(folder, facts)?;
-    let file = match &output {
-        Some(output) if complete(folder, facts, output)? => output.try_clone()?,
-        _ => write_anew(folder, facts, output.as_mut())?,
+/// Writes the files. What came of each, and those that are there.
+fn write_all(folder: &Folder, all: &[Facts]) -> (Vec<io::Result<Made>>, Vec<File>) {
+    let mut files = Vec::new();
+    let mut write_one = |facts| {
+        let (made, file) = write(folder, facts)?;
+        // The disk begins with it at once: then a single entry in the file system's journal is enough for all of them.
+        fadvise(&file, 0, None, Advice::DontNeed).ok();
+        files.push(file);
+        Ok(made)
     };
-    // The disk begins with it at once: then a single entry in the file system's journal is enough for all of them.
-    fadvise(&file, 0, None, Advice::DontNeed).ok();
-    Ok(file)
+    (all.iter().map(&mut write_one).collect(), files)
+}
+
+fn write(folder: &Folder, facts: &Facts) -> io::Result<(Made, File)> {
+    let output = open_output(folder, facts)?;
+    match output {
+        Some(output) if complete(folder, facts, &output)? => Ok((Made::OfOutput, output)),
+        output => Ok((Made::Anew, write_anew(folder, facts, output)?)),
+    }
 }
 
 /// Makes the result of the very file that the attempt was printed into, where nothing is missing in it but the last line: what was
 /// long is not copied, and for what was short no other file is made. Says whether it did.
 fn complete(folder: &Folder, facts: &Facts, output: &File) -> io::Result<bool> {
     let (header, bytes) = (facts.header.to_string(), facts.output_bytes.unwrap_or(0));
-    let end = header.len() as u64 + bytes;
-    let (path, there) = (output_path(folder, facts), output.metadata()?.len());
+    let (end, there) = (header.len() as u64 + bytes, output.metadata()?.len());
     let has_all = there >= end && holds(output, 0, header.as_bytes());
-    let is_file = fs::symlink_metadata(&path)?.is_file();
+    let is_file = fs::symlink_metadata(output_path(folder, facts))?.is_file();
     if bytes == 0 || !has_all || !is_file || planted::has(Bug::InPlaceResults) {
         return Ok(false);
     }
@@ -82,19 +92,33 @@ fn complete(folder: &Folder, facts: &Facts, output: &File) -> io::Result<bool> {
     let ending = ending(facts, last);
     // It may have its ending already, and even its name.
     let is_ended = there == end + ending.len() as u64 && holds(output, end, ending.as_bytes());
-    if !is_ended {
+    if !is_ended && there > end {
         output.set_len(end)?;
+    }
+    if !is_ended {
         output.write_all_at(ending.as_bytes(), end)?;
     }
-    let unfinished = folder.unfinished(facts.header.commit);
-    // Not all file systems give a file two names.
-    Ok(replace(&unfinished, || fs::hard_link(&path, &unfinished)).is_ok())
+    Ok(true)
 }
 
-fn write_anew(folder: &Folder, facts: &Facts, output: Option<&mut File>) -> io::Result<File> {
+/// Gives what is durable the result's name. An output keeps its own until that name is durable, too.
+fn name(folder: &Folder, facts: &Facts, made: Made) -> Result<(), NotPublished> {
+    let (output, commit) = (output_path(folder, facts), facts.header.commit);
+    let unfinished = folder.unfinished(commit);
+    let link = || replace(&unfinished, || fs::hard_link(&output, &unfinished));
+    if matches!(made, Made::OfOutput) && link().is_err() {
+        // Not all file systems give a file two names.
+        let file = write_anew(folder, facts, open_output(folder, facts)?)?;
+        file.sync_all().map_err(unsynced)?;
+    }
+    Ok(fs::rename(unfinished, folder.result(commit))?)
+}
+
+/// Puts the result together in a file of its own.
+fn write_anew(folder: &Folder, facts: &Facts, mut output: Option<File>) -> io::Result<File> {
     let unfinished = folder.unfinished(facts.header.commit);
     let mut file = replace(&unfinished, || File::create_new(&unfinished))?;
-    let composed = compose(facts, output, &mut file);
+    let composed = compose(facts, output.as_mut(), &mut file);
     if composed.is_err() {
         // What little room there is, others need.
         fs::remove_file(&unfinished).ok();
