@@ -61,8 +61,8 @@ impl fmt::Display for Header {
 ///
 /// # Errors
 /// What the file system says.
-pub fn bytes_in(file: &File, commit: CommitId) -> io::Result<Option<u64>> {
-    let (there, first_line) = (file.metadata()?.len(), format!("{:<10}{commit}\n", "commit"));
+pub fn length_in(file: &File, commit: CommitId) -> io::Result<Option<u64>> {
+    let (there, first_line) = (file.metadata()?.len(), first_line(commit));
     // Hardly any is longer than a page.
     for most in [4096, HEADER_BYTES_MAX] {
         let mut start = vec![0; there.min(most) as usize];
@@ -76,4 +76,21 @@ pub fn bytes_in(file: &File, commit: CommitId) -> io::Result<Option<u64>> {
         }
     }
     Ok(None)
+}
+
+/// Whether a file begins as the header of `commit` does.
+///
+/// # Errors
+/// What the file system says.
+pub fn begins_in(file: &File, commit: CommitId) -> io::Result<bool> {
+    let first_line = first_line(commit);
+    let mut start = vec![0; first_line.len()];
+    match file.read_exact_at(&mut start, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| start == first_line.as_bytes()),
+    }
+}
+
+fn first_line(commit: CommitId) -> String {
+    format!("{:<10}{commit}\n", "commit")
 }

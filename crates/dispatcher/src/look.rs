@@ -142,24 +142,26 @@ impl<'a> Look<'a> {
 
     /// What is kept of an attempt's output: in a file of its own until the result is published, then in that.
     fn read(
-        &self,
+        &mut self,
         commit: CommitId,
         attempt: Attempt,
         standing: &Standing,
         offset: u64,
-    ) -> io::Result<Vec<u8>> {
+    ) -> Result<Vec<u8>> {
         let folder = &self.shared.folder;
-        let decided_it = standing.state == State::Done && attempt == standing.attempt;
         if let Some(file) = found(File::open(folder.output(commit, attempt)))? {
             let start = output::start_in(&file, commit)?;
-            // What comes behind it makes it a result.
-            let bytes = standing.output_bytes.filter(|_| decided_it).unwrap_or(u64::MAX);
-            return read_at(&file, start.saturating_add(offset), start.saturating_add(bytes));
+            let mut data = read_at(&file, start.saturating_add(offset), u64::MAX)?;
+            // What makes it a result may stand behind it by now, but not before there is a verdict: so that is asked for last.
+            let bytes = self.reader()?.output_bytes(commit, attempt)?.unwrap_or(u64::MAX);
+            data.truncate(usize::try_from(bytes.saturating_sub(offset)).unwrap_or(usize::MAX));
+            return Ok(data);
         }
+        let decided_it = standing.state == State::Done && attempt == standing.attempt;
         match found(File::open(folder.result(commit)))?.filter(|_| decided_it) {
             Some(file) => {
                 let output = results::output_range(&file, commit)?;
-                read_at(&file, output.start.saturating_add(offset), output.end)
+                Ok(read_at(&file, output.start.saturating_add(offset), output.end)?)
             }
             None => Ok(Vec::new()),
         }

@@ -15,7 +15,8 @@ use rustix::fs::{Advice, fadvise};
 use crate::folder::sync_folder;
 use crate::header::{self, Header};
 
-/// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody.
+/// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody. A late writer of one
+/// that is decided has the same to write that is there already: its runner has reported how much that is.
 #[derive(Debug)]
 pub struct Output {
     path: PathBuf,
@@ -40,8 +41,13 @@ const BEGUN_BYTES: u64 = 8 * 1024 * 1024;
 /// # Errors
 /// What the file system says.
 pub fn start_in(file: &File, commit: CommitId) -> io::Result<u64> {
-    // It may be without a header where that was not to be had.
-    header::bytes_in(file, commit).map(Option::unwrap_or_default)
+    match header::length_in(file, commit)? {
+        Some(start) => Ok(start),
+        // It is being written: nothing is behind it yet.
+        None if header::begins_in(file, commit)? => Ok(file.metadata()?.len()),
+        // It is without one where that was not to be had.
+        None => Ok(0),
+    }
 }
 
 impl Output {
@@ -137,10 +143,13 @@ impl Output {
         Ok(())
     }
 
-    /// Writes all of it or nothing, and returns how long it is.
+    /// Writes all of it or nothing, into a file that is empty then, and returns how long it is.
     fn put_header(&mut self, header: Option<Header>) -> io::Result<u64> {
         let text = header.map(|header| header.to_string()).unwrap_or_default();
         let file = self.file()?;
+        if file.metadata()?.len() > 0 {
+            file.set_len(0)?;
+        }
         file.write_all_at(text.as_bytes(), 0).or_else(|error| file.set_len(0).and(Err(error)))?;
         Ok(text.len() as u64)
     }
@@ -156,11 +165,11 @@ impl Output {
     }
 }
 
-/// Where the output begins in a file that there is, and how much of it there is.
+/// Where the output begins in a file that there is, and how much of it there is that we go on from.
 fn extent(file: &File, commit: CommitId) -> io::Result<(u64, u64)> {
-    match header::bytes_in(file, commit)? {
+    match header::length_in(file, commit)? {
         Some(start) => Ok((start, file.metadata()?.len() - start)),
-        None => file.set_len(0).map(|()| (0, 0)),
+        None => Ok((0, 0)),
     }
 }
 

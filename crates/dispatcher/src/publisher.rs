@@ -115,11 +115,13 @@ impl Publisher {
         for job in jobs {
             match job {
                 Job::Publish(publication) => {
-                    self.retention
-                        .add(publication.facts.header.commit, publication.facts.decided_ms);
-                    all.push(publication.facts);
-                    answers.extend(publication.answers);
-                    unwritten.push(publication.unwritten);
+                    let Publication { facts, answers: heard, unwritten: token } = *publication;
+                    self.retention.add(facts.header.commit, facts.decided_ms);
+                    // It may have been decided once more meanwhile: only the last word counts.
+                    all.retain(|earlier: &Facts| earlier.header.commit != facts.header.commit);
+                    all.push(facts);
+                    answers.extend(heard);
+                    unwritten.push(token);
                 }
                 Job::Say(mailbox, answer) => answers.push((mailbox, answer)),
                 Job::Repair(commits) => self.pending.extend(commits),
@@ -143,16 +145,19 @@ impl Publisher {
     /// Writes some of the pending results.
     fn catch_up(&mut self) -> Result<()> {
         let slice: Vec<_> = self.pending.drain(..self.pending.len().min(SLICE_MAX)).collect();
-        let (mut missing, mut failed) = (Vec::new(), Vec::new());
+        let (mut facts, mut failed) = (Vec::new(), Vec::new());
         for commit in &slice {
-            match self.missing(*commit) {
-                Ok(facts) => missing.extend(facts),
+            match self.facts(*commit) {
+                Ok(found) => facts.extend(found),
                 Err(error) => {
                     debug!("cannot publish yet: {error:#}");
                     failed.push(*commit);
                 }
             }
         }
+        let is_there = |facts: &Facts| results::is_of(&self.folder, facts);
+        let (there, missing): (Vec<_>, Vec<_>) = facts.into_iter().partition(is_there);
+        failed.extend(self.forget_outputs(&there)?);
         failed.extend(self.publish(missing, false)?);
         let none_was = !slice.is_empty() && failed.len() == slice.len();
         self.rests_until = none_was.then(|| Instant::now() + RETRY);
@@ -160,15 +165,22 @@ impl Publisher {
         Ok(())
     }
 
-    /// What the result of a commit is to say; none where there is one that says so, or where there is no verdict any more.
-    fn missing(&mut self, commit: CommitId) -> Result<Option<Facts>> {
-        let reader = self.reader.of(&self.folder.database())?;
-        let Some(facts) = reader.facts(commit)? else { return Ok(None) };
-        let is_there = results::is_of(&self.folder, &facts);
-        if is_there {
-            results::forget_output(&self.folder, &facts);
+    /// What the result of a commit is to say; none where there is no verdict any more.
+    fn facts(&mut self, commit: CommitId) -> Result<Option<Facts>> {
+        self.reader.of(&self.folder.database())?.facts(commit)
+    }
+
+    /// Removes the output of those whose results are there, once the names of these are durable. Returns those that have to wait.
+    fn forget_outputs(&self, published: &[Facts]) -> Result<Vec<CommitId>> {
+        if published.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok((!is_there).then_some(facts))
+        if let Err(error) = results::settle(&self.folder) {
+            wait_or_fail(error, self.folder.results())?;
+            return Ok(published.iter().map(|facts| facts.header.commit).collect());
+        }
+        published.iter().for_each(|facts| results::forget_output(&self.folder, facts));
+        Ok(Vec::new())
     }
 
     /// Removes the results that are kept no longer.
@@ -206,19 +218,13 @@ impl Publisher {
                 }
             }
         }
-        if published.is_empty() {
-            return Ok(failed);
+        let waiting = self.forget_outputs(&published)?;
+        if waiting.is_empty() {
+            for facts in &published {
+                info!("{}: verdict {}", facts.header.commit, facts.verdict.word());
+            }
         }
-        if let Err(error) = results::settle(&self.folder) {
-            wait_or_fail(error, self.folder.results())?;
-            // Their output is still there, so they can be published again.
-            failed.extend(published.into_iter().map(|facts| facts.header.commit));
-            return Ok(failed);
-        }
-        for facts in &published {
-            results::forget_output(&self.folder, facts);
-            info!("{}: verdict {}", facts.header.commit, facts.verdict.word());
-        }
+        failed.extend(waiting);
         Ok(failed)
     }
 }

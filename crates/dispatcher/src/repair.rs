@@ -8,7 +8,7 @@ use pontus_proto::{Attempt, CommitId};
 use pontus_scheduler::{Stored, StoredState};
 
 use crate::clock::wall_ms;
-use crate::folder::Folder;
+use crate::folder::{Folder, sync_folder};
 use crate::retention::{Keep, Retention};
 use crate::store::Store;
 
@@ -81,6 +81,9 @@ fn remove_output(folder: &Folder, stored: &[Stored], missing: &[CommitId]) -> Re
     if outputs.is_empty() {
         return Ok(());
     }
+    // What is in a result goes once the result's name is durable.
+    let results = folder.results();
+    sync_folder(results).with_context(|| format!("cannot sync {}", results.display()))?;
     let is_trusted = folder.is_of_this_boot();
     let is_running =
         |commit: &&Stored| is_trusted && matches!(commit.state, StoredState::Running { .. });

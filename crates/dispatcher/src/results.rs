@@ -60,7 +60,7 @@ fn holds(file: &File, at: u64, bytes: &[u8]) -> bool {
 /// What the file system says.
 pub fn output_range(file: &File, commit: CommitId) -> io::Result<Range<u64>> {
     let bytes = file.metadata()?.len();
-    let start = header::bytes_in(file, commit)?.unwrap_or(bytes);
+    let start = header::length_in(file, commit)?.unwrap_or(bytes);
     let from = bytes.saturating_sub(LAST_LINE_BYTES_MAX);
     let mut tail = vec![0; (bytes - from) as usize];
     file.read_exact_at(&mut tail, from)?;

@@ -52,14 +52,18 @@ impl Observer {
         let mut memory = Memory::default();
         // Two processes at a time take hardly longer than one.
         let (mut early, read, url) = thread::scope(|scope| {
-            let url = scope.spawn(|| git.origin_url());
+            let url = thread::Builder::new().spawn_scoped(scope, || git.origin_url());
             let early = config.once.then(|| fetch_early(&git, &config.branches)).flatten();
             // What was fetched will have it read anew.
             let read = if early.is_some() { Ok(()) } else { memory.read(&git) };
-            (early, read, url.join())
+            let join = |url: thread::ScopedJoinHandle<'_, _>| {
+                url.join().expect("a panic in any thread ends the process")
+            };
+            // Where there is no thread to be had, it takes longer.
+            (early, read, url.map_or_else(|_| git.origin_url(), join))
         });
         read.with_context(cannot_watch)?;
-        let url = url.expect("a panic in any thread ends the process")?;
+        let url = url?;
         if url.is_none() && early.take().is_some() {
             // Git took a folder of that name for it.
             memory.read(&git).with_context(cannot_watch)?;
@@ -150,7 +154,9 @@ impl Observer {
         let Some((branch, after)) = fetched else { return Ok(None) };
         let (git, memory, history) = (&self.git, &mut self.memory, &mut self.history);
         thread::scope(|scope| {
-            scope.spawn(|| history.look_ahead(&branch, after));
+            // Where there is no thread to be had, it is asked for later.
+            let ahead = || history.look_ahead(&branch, after);
+            thread::Builder::new().spawn_scoped(scope, ahead).ok();
             memory.read(git)
         })?;
         Ok(Some(Pattern::of(branch.as_str())))

@@ -61,8 +61,6 @@ pub struct Standing {
     pub verdict: Option<Verdict>,
     /// Its newest attempt; the one that decided it, once it is done; 0 where there was none.
     pub attempt: Attempt,
-    /// How much its attempt printed, once it is done and somebody has reported that.
-    pub output_bytes: Option<u64>,
 }
 
 impl Reader {
@@ -137,17 +135,29 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn standing(&self, commit: CommitId) -> Result<Option<Standing>> {
-        let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts), v.output_bytes \
-                   FROM commits c \
+        let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts) FROM commits c \
                    LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
                    WHERE c.id = ?1";
         let mut query = self.database.prepare_cached(sql)?;
         let standing = |row: &Row<'_>| {
-            let (verdict, attempt) = (verdict_option(row, 1)?, Attempt(row.get(2)?));
-            Ok(Standing { state: state(row, 0)?, verdict, attempt, output_bytes: row.get(3)? })
+            let verdict = verdict_option(row, 1)?;
+            Ok(Standing { state: state(row, 0)?, verdict, attempt: Attempt(row.get(2)?) })
         };
         let found = query.query_row([commit.to_string()], standing).optional();
         found.with_context(|| format!("cannot read {commit}"))
+    }
+
+    /// How much an attempt printed, once somebody has reported that.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub fn output_bytes(&self, commit: CommitId, attempt: Attempt) -> Result<Option<u64>> {
+        let sql = "SELECT output_bytes FROM verdicts \
+                   WHERE commit_id = ?1 AND attempt = ?2 AND reported";
+        let mut query = self.database.prepare_cached(sql)?;
+        let found = query.query_row(params![commit.to_string(), attempt.0], |row| row.get(0));
+        let found = found.optional().with_context(|| format!("cannot read {commit}"))?;
+        Ok(found.flatten())
     }
 
     /// All that is known of a commit, except its units and its output, and what the scheduler alone knows; none where it is

@@ -134,9 +134,14 @@ impl<'a> Watch<'a> {
             Some(begun) => begun,
             None => {
                 let spare = Spare::start().map_err(failed)?;
-                (spare.begin(&theirs, first).unwrap_or(0), spare)
+                match spare.begin(&theirs, first) {
+                    Err(error) if !is_gone(&error) => return Err(failed(error)),
+                    sent => (sent.unwrap_or(0), spare),
+                }
             }
         };
+        // Somebody may have stopped it since its last job.
+        let _ = kill_process(process.pid, Signal::CONT);
         unsent.drain(..sent);
         Ok(Watch {
             job,
@@ -353,6 +358,11 @@ impl Heard {
         let text = String::from_utf8_lossy(&self.bytes[..whole]);
         text.lines().filter_map(Said::parse).next_back()
     }
+}
+
+/// Whether nobody is at the other end any more.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 fn fate(status: Option<ExitStatus>) -> String {
