@@ -230,6 +230,9 @@ mod tests {
         let header = facts().header.to_string();
         for half in 1..header.len() {
             fs::write(&path, &header[..half]).unwrap();
+            let start = start_in(&File::open(&path).unwrap(), facts().header.commit).unwrap();
+            // Less than a line may be anything.
+            assert_eq!(start, if half < header.find('\n').unwrap() + 1 { 0 } else { half as u64 });
             let mut output = open(&path);
             assert_eq!(output.bytes(), 0);
             put(&mut output, 0, b"one").unwrap();
