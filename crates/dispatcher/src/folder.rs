@@ -2,13 +2,14 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use pontus_proto::{Attempt, CommitId};
 use pontus_scheduler::planted::{self, Bug};
+
+use crate::identity::Identity;
 
 /// Another dispatcher is at work in the folder.
 #[derive(Debug, thiserror::Error)]
@@ -85,10 +86,9 @@ impl Folder {
 
     /// Whether the lock that we hold is still the one that another dispatcher would ask for.
     pub fn is_ours(&self) -> bool {
-        let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner).metadata();
-        let there = fs::metadata(self.hidden().join(LOCK));
-        let identity = |found: &fs::Metadata| (found.dev(), found.ino());
-        matches!((held, there), (Ok(held), Ok(there)) if identity(&held) == identity(&there))
+        let held = Identity::of(&*self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let there = Identity::named(&self.hidden().join(LOCK));
+        matches!((held, there), (Ok(held), Ok(there)) if held == there)
     }
 
     /// Asks the disk whether it takes something. What it took is given back.

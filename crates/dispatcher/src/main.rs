@@ -14,6 +14,7 @@ mod engine;
 mod exit;
 mod folder;
 mod header;
+mod identity;
 mod listener;
 mod look;
 mod mailbox;

@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use pontus_proto::CommitId;
@@ -14,6 +14,7 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::folder::sync_folder;
 use crate::header::{self, Header};
+use crate::identity::Identity;
 
 /// The output of one attempt. Each attempt has a file of its own, so a late writer of a lost one harms nobody. A late writer of one
 /// that is decided has the same to write that is there already: its runner has reported how much that is.
@@ -71,9 +72,8 @@ impl Output {
     /// What the file system says.
     pub fn follow(&mut self) -> io::Result<bool> {
         let Some(file) = &self.file else { return Ok(false) };
-        let (held, there) = (file.metadata()?, fs::metadata(&self.path));
-        let is_there =
-            there.is_ok_and(|there| (there.dev(), there.ino()) == (held.dev(), held.ino()));
+        let held = Identity::of(file)?;
+        let is_there = Identity::named(&self.path).is_ok_and(|there| there == held);
         if !is_there {
             *self = Output::open(&self.path, self.commit)?;
         }

@@ -2,24 +2,25 @@
 //! that it writes there is gone with the process.
 
 use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use crate::identity::Identity;
 
 /// The write-ahead log and its index, which SQLite finds by their names.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// The files by device and inode; none where there is none.
+/// The files; none where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The database itself.
-    pub database: Option<(u64, u64)>,
-    beside: [Option<(u64, u64)>; 2],
+    pub database: Option<Identity>,
+    beside: [Option<Identity>; 2],
 }
 
 impl Place {
     /// What is there now.
     pub fn of(path: &Path) -> Place {
+        let file = |path: &Path| Identity::named(path).ok();
         Place { database: file(path), beside: beside(path).map(|path| file(&path)) }
     }
 }
@@ -31,8 +32,4 @@ pub fn beside(path: &Path) -> [PathBuf; 2] {
         path.push(suffix);
         path.into()
     })
-}
-
-fn file(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
