@@ -163,7 +163,7 @@ impl Engine {
         if changed {
             self.tide.rise();
         }
-        Ok(())
+        self.store.tidy()
     }
 
     /// What has arrived; empty when a deadline came first.

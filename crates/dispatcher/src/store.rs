@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use pontus_scheduler::Record;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+use rusqlite::ffi::SQLITE_IOERR_FSYNC;
 use rusqlite_migration::{M, Migrations};
 
 use self::place::Place;
@@ -32,11 +33,20 @@ const APPLICATION_ID: i64 = 0x504f_4e54;
 /// is short: whoever takes longer is treated like a disk that takes nothing for now.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// After so many transactions the log is brought into the database itself, when nobody waits for it: about as often as SQLite does
+/// it of its own accord, in the midst of a commit, where transactions are small.
+const TIDY_AFTER: u32 = 128;
+
+/// The log's pages after which SQLite does it in a commit all the same: 16 MiB.
+const LOG_PAGES_MAX: u32 = 4096;
+
 /// The open database.
 #[derive(Debug)]
 pub struct Store {
     database: Connection,
     in_transaction: bool,
+    /// Since the log was last brought into the database.
+    transactions: u32,
     path: PathBuf,
     /// The files that are open.
     place: Place,
@@ -50,7 +60,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Store> {
         let database = open(path).with_context(|| format!("cannot use {}", path.display()))?;
         let (path, place) = (path.to_owned(), Place::of(path));
-        Ok(Store { database, in_transaction: false, path, place })
+        Ok(Store { database, in_transaction: false, transactions: 0, path, place })
     }
 
     /// Whether what is open is still what the next start would find.
@@ -133,8 +143,28 @@ impl Store {
     pub fn commit(&mut self) -> Result<()> {
         if std::mem::take(&mut self.in_transaction) {
             self.database.execute_batch("COMMIT").context(DiskFailed)?;
+            self.transactions += 1;
         }
         Ok(())
+    }
+
+    /// Now and then, brings what is in the write-ahead log into the file itself, as far as nobody reads it. For when everybody has
+    /// heard what was committed.
+    ///
+    /// # Errors
+    /// Where the disk fails. What it does not take for now stays in the log, and is brought later.
+    pub fn tidy(&mut self) -> Result<()> {
+        if self.transactions < TIDY_AFTER {
+            return Ok(());
+        }
+        self.transactions = 0;
+        let brought = self.database.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        brought.or_else(|error| match error.sqlite_error() {
+            Some(found) if found.extended_code == SQLITE_IOERR_FSYNC => {
+                Err(error).context(DiskFailed)
+            }
+            _ => Ok(()),
+        })
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
@@ -155,6 +185,7 @@ fn open(path: &Path) -> Result<Connection> {
     database.set_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     let mode: String = database.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     database.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+    database.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     let synchronous: i64 = database.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if (mode.as_str(), synchronous) != ("wal", 2) {
         bail!("it does not promise durability here (journal {mode}, synchronous {synchronous})");

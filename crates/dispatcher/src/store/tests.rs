@@ -297,3 +297,26 @@ fn a_commit_is_queued_once() {
         "the scheduler would be wrong"
     );
 }
+
+#[test]
+fn the_log_is_brought_into_the_file_when_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("pontus.db"), folder.path().join("copy.db"));
+    let mut store = Store::open(&path).unwrap();
+    // What the file says without its log.
+    let is_paused_in_file = || {
+        std::fs::copy(&path, &copy).unwrap();
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        let database = Connection::open(&copy).unwrap();
+        let count: i64 = database.query_row(tables, [], |row| row.get(0)).unwrap();
+        let paused = "SELECT count(*) FROM settings";
+        count > 0 && database.query_row(paused, [], |row| row.get::<_, i64>(0)).unwrap() == 1
+    };
+    for number in 1..=super::TIDY_AFTER {
+        assert!(!is_paused_in_file(), "{number}");
+        store.remember(&Record::Paused(number % 2 == 0), &Enclosed::Nothing, 0).unwrap();
+        store.commit().unwrap();
+        store.tidy().unwrap();
+    }
+    assert!(is_paused_in_file());
+}
