@@ -161,12 +161,12 @@ fn two_tips_at_one_commit_are_handed_in_once() {
     git(&yard.master(), &["update-ref", "refs/heads/b", &skipped]);
     observer.wait_for(&format!("{skipped} of b: submitted"));
     assert_eq!(observer.count(" known already"), 0);
+    dispatcher.wait_for_many(": queued", 3);
     // The dispatcher need not be there for it.
     dispatcher.kill();
     branch("e");
     observer.wait_for_look();
     assert_eq!(observer.count("cannot reach the dispatcher"), 0);
-    dispatcher.wait_for_many(": queued", 3);
     assert_eq!(dispatcher.count(": queued"), 3);
 }
 

@@ -32,6 +32,7 @@ mod strangers;
 mod tide;
 mod translate;
 mod trust;
+mod voice;
 
 use std::process::ExitCode;
 

@@ -1,38 +1,39 @@
 //! One connection: a line in, an event to the engine, its answer out. A thread each, so everything is in order.
+//!
+//! The thread listens to its peer for as long as it does not answer by itself: what the engine answers is said by whoever has it.
+
+mod greeting;
 
 use std::io::{self, ErrorKind};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use log::debug;
-use pontus_proto::limits::{
-    GREETING_BYTES_MAX, GREETING_MS_MAX, LINE_BYTES_MAX, PROTOCOL, SILENCE_MS_MAX, WRITE_MS_MAX,
-};
+use pontus_proto::limits::{POLL_MS_MAX, SILENCE_MS_MAX, WRITE_MS_MAX};
 use pontus_proto::{
     Attempt, Bytes, Code, CommitId, Connection, ReadError, Reply, Report, Request, Role,
-    decode_greeting, decode_request, encode,
+    decode_request, encode,
 };
 use pontus_scheduler::{Answer, Event, SessionId};
 
+use self::greeting::greet;
 use crate::board::Board;
 use crate::engine::{Enclosed, Message};
-use crate::listener::{Door, Place};
+use crate::listener::Door;
 use crate::look::Look;
-use crate::mailbox::{Mailbox, Silence, mailbox};
+use crate::mailbox::{Heard, Mailbox, mailbox};
 use crate::output::Output;
 use crate::publisher::wait_or_fail;
 use crate::shared::Shared;
 use crate::translate::{self, Context, Subject, refusal};
-use crate::trust::{Next, Peer, Trust};
+use crate::trust::Peer;
+use crate::voice::Voice;
 
 /// How long a peer may take to hear our last word.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How much is read and thrown away of a peer that goes on writing after our last word: what may be on its way.
 const UNREAD_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// The same of a stranger, to whom we owe less.
-const UNREAD_OF_STRANGER_BYTES_MAX: usize = 256 * 1024;
 
 /// A greeted connection.
 struct Session<'a> {
@@ -41,6 +42,8 @@ struct Session<'a> {
     connection: Connection,
     engine: Sender<Message>,
     mailbox: Mailbox,
+    /// What the question is about whose answer somebody else says. It may be said by now.
+    asked: Option<Subject>,
     shared: &'a Shared,
     /// The attempt that the scheduler last said is this session's, and its output.
     held: Option<Held<'a>>,
@@ -61,11 +64,19 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Whether the conversation goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    GoOn,
-    End,
+/// How a conversation ends.
+#[derive(Debug, Default)]
+struct Ending {
+    /// Whether an assignment could not be delivered.
+    unheard: bool,
+    /// What is said last.
+    last_word: Option<Reply>,
+}
+
+impl Ending {
+    fn with(last_word: Option<Reply>) -> Ending {
+        Ending { unheard: false, last_word }
+    }
 }
 
 /// Talks with a peer until one of the two ends it.
@@ -85,12 +96,13 @@ pub fn serve(
     // Said also when this thread panics: a session that is gone must not hold a commit.
     let mut farewell = Farewell { id, engine: engine.clone(), unheard: false };
     let look = Look::new(shared, engine.clone());
-    let mut session = Session { id, peer, connection, engine, mailbox, shared, held: None, look };
-    let (unheard, last_word) = session.talk();
-    farewell.unheard = unheard;
+    let (asked, held) = (None, None);
+    let mut session = Session { id, peer, connection, engine, mailbox, asked, shared, held, look };
+    let ending = session.talk();
+    farewell.unheard = ending.unheard;
     let connection = session.connection;
     drop(farewell);
-    if let Some(reply) = last_word {
+    if let Some(reply) = ending.last_word {
         say_farewell(connection, &reply, UNREAD_BYTES_MAX);
     }
 }
@@ -110,95 +122,91 @@ impl Drop for Farewell {
     }
 }
 
-/// Lets a peer in that has greeted as it should; the connection goes on with it, in one of the places that there are.
-fn greet(
-    mut connection: Connection,
-    mut door: Door,
-    trust: &Trust,
-) -> Option<(Connection, Peer, Place)> {
-    let deadline = Instant::now() + Duration::from_millis(GREETING_MS_MAX);
-    connection.limit_lines(GREETING_BYTES_MAX);
-    let greeted = let_in(&mut connection, &door, trust, deadline).and_then(|peer| {
-        let full = || refusal(Code::TooManyConnections, "the dispatcher has too many connections");
-        Ok((peer, door.pass().ok_or_else(full)?))
-    });
-    connection.limit_lines(LINE_BYTES_MAX);
-    match greeted {
-        Ok((peer, place)) => {
-            let version = env!("CARGO_PKG_VERSION").to_owned();
-            let welcome = Reply::Welcome { protocol: PROTOCOL, version };
-            write(&mut connection, &welcome, deadline).then_some((connection, peer, place))
-        }
-        Err(reply) => {
-            if let Some(reply) = reply {
-                say_farewell(connection, &reply, UNREAD_OF_STRANGER_BYTES_MAX);
-            }
-            None
-        }
-    }
-}
-
-/// Hears who the peer is, and has it prove that. Where it is not let in, what it is told, if it can be told anything.
-fn let_in(
-    connection: &mut Connection,
-    door: &Door,
-    trust: &Trust,
-    deadline: Instant,
-) -> Result<Peer, Option<Reply>> {
-    match trust.hear(hear(connection, deadline)?)? {
-        Next::Welcome(peer) => Ok(peer),
-        Next::Challenge(challenge) => {
-            door.said_hello();
-            if !write(connection, &challenge.reply(), deadline) {
-                return Err(None);
-            }
-            Ok(challenge.hear(hear(connection, deadline)?)?)
-        }
-    }
-}
-
-fn hear(connection: &mut Connection, deadline: Instant) -> Result<Request, Option<Reply>> {
-    let line = connection.read_line(deadline).map_err(|error| farewell_to(&error))?;
-    decode_greeting(&line).map_err(|error| Some(refusal(error.code, error.message)))
-}
-
 impl<'a> Session<'a> {
-    /// Answers one line after the other. Returns whether an assignment could not be delivered, and what is to be said last.
-    fn talk(&mut self) -> (bool, Option<Reply>) {
+    /// Answers one line after the other.
+    fn talk(&mut self) -> Ending {
         loop {
-            let deadline = Instant::now() + Duration::from_millis(SILENCE_MS_MAX);
-            let line = match self.connection.read_line(deadline) {
-                Ok(line) => line,
-                Err(error) => return (false, farewell_to(&error)),
-            };
-            let _answering = self.shared.gate.enter();
-            let (reply, then) = match decode_request(&line) {
-                Ok(request) => self.answer(request),
-                Err(error) => (refusal(error.code, error.message), Then::GoOn),
-            };
-            let is_assignment = matches!(reply, Reply::Assigned { .. });
-            // A runner that died while it waited is given nothing: another can have the commit at once.
-            let delivered = !(is_assignment && self.connection.has_ended()) && self.write(&reply);
-            if !delivered || then == Then::End {
-                return (is_assignment && !delivered, None);
+            if let Err(ending) = self.exchange() {
+                return ending;
             }
-            self.settle_name();
         }
     }
 
-    fn answer(&mut self, request: Request) -> (Reply, Then) {
+    /// Hears a line, and has it answered.
+    fn exchange(&mut self) -> Result<(), Ending> {
+        let read = self.connection.read_line(self.deadline());
+        // The peer has its answer by now, or speaks before, or has left.
+        self.conclude()?;
+        let line = read.map_err(|error| Ending::with(farewell_to(&error)))?;
+        let _answering = self.shared.gate.enter();
+        let answered = match decode_request(&line) {
+            Ok(request) => self.answer(request),
+            Err(error) => Ok(Some(refusal(error.code, error.message))),
+        };
+        match answered {
+            Ok(None) => Ok(()),
+            Ok(Some(reply)) => {
+                self.write(&reply)?;
+                self.settle_name();
+                Ok(())
+            }
+            Err(last_word) => self.write(&last_word).and(Err(Ending::default())),
+        }
+    }
+
+    /// When the peer has been silent for too long. It may be so until it has its answer.
+    fn deadline(&self) -> Instant {
+        let poll_ms = if self.asked.is_some() { POLL_MS_MAX } else { 0 };
+        Instant::now() + Duration::from_millis(SILENCE_MS_MAX + poll_ms)
+    }
+
+    /// The answer to a line; none where somebody else says it. An error is the last one.
+    fn answer(&mut self, request: Request) -> Result<Option<Reply>, Reply> {
         if let Some(reply) = self.answer_here(&request) {
-            return (reply, Then::GoOn);
+            return Ok(Some(reply));
         }
         let subject = Subject::of(&request);
         let (event, enclosed) = match translate::event(self.id, &self.peer, request) {
             Ok(translated) => translated,
-            Err(reply) => return (reply, Then::GoOn),
+            Err(reply) => return Ok(Some(reply)),
         };
-        match self.ask(event, enclosed) {
-            Ok(answer) => self.heard(answer, subject),
-            Err(reply) => (reply, Then::End),
+        let is_said_by_others = subject.is_answered_by_the_engine_alone();
+        let voice = is_said_by_others.then(|| self.voice(&subject));
+        self.mailbox.leave(voice).map_err(translate::silence)?;
+        // An engine that has stopped hears nothing, and says nothing.
+        let sent = self.engine.send(Message::Happened(event, enclosed));
+        if is_said_by_others {
+            self.asked = Some(subject);
+            return Ok(None);
         }
+        sent.map_err(|_| translate::leaving())?;
+        let heard = self.mailbox.wait().map_err(translate::silence)?;
+        self.heard(heard.answer, subject).map(Some)
+    }
+
+    fn voice(&self, subject: &Subject) -> Voice {
+        Voice::new(self.connection.stream(), self.context(subject))
+    }
+
+    fn context(&self, subject: &Subject) -> Context {
+        Context {
+            lease_ms: self.shared.lease_ms,
+            attempt_timeout_ms: self.shared.attempt_timeout_ms,
+            output_bytes: self.held.as_ref().map_or(0, |held| held.output.bytes()),
+            is_about_runner: *subject == Subject::Runner,
+        }
+    }
+
+    /// Draws the conclusions of an answer that somebody else has said, once that is so.
+    fn conclude(&mut self) -> Result<(), Ending> {
+        let Some(subject) = self.asked.take() else { return Ok(()) };
+        // That none comes was said, too.
+        let Heard { answer, is_said } = self.mailbox.wait().map_err(|_| Ending::default())?;
+        if !is_said || answer == Answer::Replaced {
+            let unheard = !is_said && matches!(answer, Answer::Assigned { .. });
+            return Err(Ending { unheard, last_word: None });
+        }
+        self.follow(&answer, &subject).map_err(|reply| Ending::with(Some(reply)))
     }
 
     /// What the engine need not hear of.
@@ -215,51 +223,32 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Asks the engine. Where there is no answer, returns what is to be said instead.
-    fn ask(&self, event: Event, enclosed: Enclosed) -> Result<Answer, Reply> {
-        let not_taken =
-            || refusal(Code::StorageFull, "the dispatcher's disk did not take it; try again");
-        // Where it has started over since our last question, it must not do what we are about to be told that it did not.
-        if self.mailbox.silence() == Some(Silence::StartedOver) {
-            return Err(not_taken());
+    /// Draws the conclusions of an answer, and puts it into the words of the wire.
+    fn heard(&mut self, answer: Answer, subject: Subject) -> Result<Reply, Reply> {
+        if let (Answer::Decided | Answer::Idle, Subject::Watched(commit)) = (&answer, &subject) {
+            return Ok(self.look.waited(*commit));
         }
-        // An engine that has stopped hears nothing, and says nothing.
-        self.engine.send(Message::Happened(event, enclosed)).map_err(|_| translate::leaving())?;
-        self.mailbox.wait().map_err(|silence| match silence {
-            Silence::StartedOver => not_taken(),
-            Silence::Left => translate::leaving(),
-        })
+        self.follow(&answer, &subject)?;
+        let context = self.context(&subject);
+        if let (Answer::Kept, Subject::Beat(commit, attempt, Some(progress))) = (&answer, subject) {
+            self.shared.board.post(commit, attempt, progress);
+        }
+        Ok(translate::reply(answer, &context))
     }
 
-    /// Draws the conclusions of an answer for this session, and puts it into the words of the wire.
-    fn heard(&mut self, answer: Answer, subject: Subject) -> (Reply, Then) {
-        if let (Answer::Decided | Answer::Idle, Subject::Watched(commit)) = (&answer, &subject) {
-            return (self.look.waited(*commit), Then::GoOn);
-        }
-        let then = if answer == Answer::Replaced { Then::End } else { Then::GoOn };
-        let holds = match (&answer, &subject) {
+    /// Holds the attempt that is this session's by this answer, or none.
+    fn follow(&mut self, answer: &Answer, subject: &Subject) -> Result<(), Reply> {
+        let holds = match (answer, subject) {
             (Answer::Assigned { commit, attempt, .. }, _) => Some((*commit, *attempt)),
-            (Answer::Kept, Subject::Attempt(commit, attempt, _)) => Some((*commit, *attempt)),
+            (Answer::Kept, Subject::Beat(commit, attempt, _)) => Some((*commit, *attempt)),
             _ => None,
         };
-        if let Err(error) = self.hold(holds) {
+        self.hold(holds).map_err(|error| {
             let message = format!("cannot keep output: {error}");
             log::error!("{message}");
             // The attempt is this runner's all the same: when it is back it is told so again, and by then there may be room.
-            return (refusal(Code::StorageFull, message), Then::End);
-        }
-        let context = Context {
-            lease_ms: self.shared.lease_ms,
-            attempt_timeout_ms: self.shared.attempt_timeout_ms,
-            output_bytes: self.held.as_ref().map_or(0, |held| held.output.bytes()),
-            is_about_runner: subject == Subject::Runner,
-        };
-        if let (Answer::Kept, Subject::Attempt(commit, attempt, Some(progress))) =
-            (&answer, subject)
-        {
-            self.shared.board.post(commit, attempt, progress);
-        }
-        (translate::reply(answer, &context), then)
+            refusal(Code::StorageFull, message)
+        })
     }
 
     fn hold(&mut self, attempt: Option<(CommitId, Attempt)>) -> io::Result<()> {
@@ -348,8 +337,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn write(&mut self, reply: &Reply) -> bool {
-        write(&mut self.connection, reply, Instant::now() + Duration::from_millis(WRITE_MS_MAX))
+    fn write(&mut self, reply: &Reply) -> Result<(), Ending> {
+        let deadline = Instant::now() + Duration::from_millis(WRITE_MS_MAX);
+        let is_written = write(&mut self.connection, reply, deadline);
+        is_written.then_some(()).ok_or_else(Ending::default)
     }
 }
 

@@ -4,6 +4,7 @@ use pontus_proto::{Attempt, Code, CommitId, Progress, Reply, Request, Role, Runn
 use pontus_scheduler::{Answer, Event, RunnerView, SessionId, Submission, Time};
 
 use crate::engine::Enclosed;
+use crate::mailbox::Silence;
 use crate::trust::Peer;
 
 /// What a request means to the scheduler, or why it cannot be said by this role. `hello`, `output` and what only asks mean
@@ -134,8 +135,8 @@ pub fn runner_line(view: RunnerView, now: Time, wall_ms: i64) -> RunnerLine {
 /// What a request is about, as far as its session draws conclusions from the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
-    /// An attempt, and how far it has come.
-    Attempt(CommitId, Attempt, Option<Progress>),
+    /// An attempt that its runner is at work on, and how far it has come.
+    Beat(CommitId, Attempt, Option<Progress>),
     /// A commit whose verdict is waited for.
     Watched(CommitId),
     /// A runner.
@@ -145,15 +146,17 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Whether the session has nothing to add to the answer: neither what the database knows, nor how much output is here.
+    pub fn is_answered_by_the_engine_alone(&self) -> bool {
+        !matches!(self, Subject::Watched(_) | Subject::Beat(..))
+    }
+
     /// What `request` is about.
     pub fn of(request: &Request) -> Subject {
         match request {
             Request::Beat { commit, attempt, progress } => {
-                Subject::Attempt(*commit, *attempt, progress.clone())
+                Subject::Beat(*commit, *attempt, progress.clone())
             }
-            Request::Output { commit, attempt, .. }
-            | Request::Report { commit, attempt, .. }
-            | Request::GiveBack { commit, attempt } => Subject::Attempt(*commit, *attempt, None),
             Request::Wait { commit, .. } => Subject::Watched(*commit),
             Request::Drain { .. } => Subject::Runner,
             _ => Subject::Other,
@@ -164,6 +167,16 @@ impl Subject {
 /// An `error` reply.
 pub fn refusal(code: Code, message: impl Into<String>) -> Reply {
     Reply::Error { code, message: message.into() }
+}
+
+/// What is said where no answer comes.
+pub fn silence(silence: Silence) -> Reply {
+    match silence {
+        Silence::StartedOver => {
+            refusal(Code::StorageFull, "the dispatcher's disk did not take it; try again")
+        }
+        Silence::Left => leaving(),
+    }
 }
 
 /// The attempt is somebody else's, or nobody's.
