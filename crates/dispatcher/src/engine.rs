@@ -152,11 +152,13 @@ impl Engine {
     /// Decides, remembers, and acts, in this order.
     fn work(&mut self, batch: Vec<Message>) -> Result<()> {
         let effects = self.step(batch)?;
+        // Read while the transaction is open, which costs no locks of its own.
+        let results = self.results_of(&effects)?;
         if !planted::has(Bug::AcknowledgeFirst) {
             self.store.commit()?;
         }
         let changed = !effects.is_empty();
-        effects.into_iter().try_for_each(|effects| self.act(effects))?;
+        effects.into_iter().for_each(|effects| self.act(effects, &results));
         if planted::has(Bug::AcknowledgeFirst) {
             self.store.commit()?;
         }
@@ -220,6 +222,18 @@ impl Engine {
         Ok(Event::Retried { session, commit, stored })
     }
 
+    /// What is to be published after a batch. Somebody may have had a commit queued again meanwhile: then there is nothing to
+    /// publish of it yet.
+    fn results_of(&self, effects: &[Vec<Effect>]) -> Result<BTreeMap<CommitId, Facts>> {
+        let decided = effects.iter().flatten().filter_map(|effect| match effect {
+            Effect::Publish(commit) => Some(*commit),
+            _ => None,
+        });
+        let facts = decided.filter_map(|commit| self.store.facts(commit).transpose());
+        let facts = facts.map(|facts| facts.map(|facts| (facts.header.commit, facts)));
+        facts.collect::<Result<_>>().context(DiskFailed)
+    }
+
     fn tell(&self, question: Question) -> Told {
         match question {
             Question::Overview { queued } => {
@@ -238,47 +252,50 @@ impl Engine {
         }
     }
 
-    /// Does what follows from one event, in its order: that a verdict is there is said when its result is; only its runner, who
-    /// has nothing to do with that, need not wait for it. What was to be remembered is so by now, and is only told to whoever
-    /// reads the log, last: nobody waits for that.
-    fn act(&mut self, effects: Vec<Effect>) -> Result<()> {
-        let (mut job, mut remembered): (Option<Publication>, _) = (None, Vec::new());
+    /// Does what follows from one event: that a verdict is there is said when its result is; only its runner, who has nothing to do
+    /// with that, need not wait for it. A result is begun before anything is said, for it takes longest. What was to be remembered is
+    /// so by now, and is only told to whoever reads the log, last: nobody waits for that.
+    fn act(&self, effects: Vec<Effect>, results: &BTreeMap<CommitId, Facts>) {
+        let (mut job, mut said, mut remembered) = (None, Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Publish(commit) => {
-                    // Somebody may have had it queued again meanwhile: then there is nothing to publish yet.
-                    let facts = self.store.facts(commit).context(DiskFailed)?;
+                    let facts = results.get(&commit).cloned();
                     let next = facts.map(|facts| self.publication(facts));
                     self.publish(std::mem::replace(&mut job, next));
                 }
-                Effect::Say(session, answer @ Answer::Recorded) => {
-                    let after = job.as_mut().filter(|_| self.unwritten() > UNWRITTEN_MAX);
-                    self.say(session, answer, after);
-                }
-                Effect::Say(session, answer @ (Answer::Decided | Answer::Done)) => {
-                    self.say(session, answer, job.as_mut());
-                }
                 Effect::Say(session, answer) => {
-                    self.forget_earlier(&answer);
-                    self.say(session, answer, None);
+                    let Some(mailbox) = self.mailboxes.get(&session) else { continue };
+                    match &mut job {
+                        Some(job) if self.waits_for_result(&answer) => {
+                            job.answers.push((mailbox.clone(), answer));
+                        }
+                        _ => said.push((mailbox, answer)),
+                    }
                 }
                 Effect::Remember(record) => remembered.push(record),
             }
         }
         self.publish(job);
+        said.into_iter().for_each(|(mailbox, answer)| self.say(mailbox, answer));
         remembered.iter().for_each(log_record);
-        Ok(())
     }
 
-    fn say(&self, session: SessionId, answer: Answer, after: Option<&mut Publication>) {
-        let Some(mailbox) = self.mailboxes.get(&session) else { return };
-        match after {
-            Some(job) => job.answers.push((mailbox.clone(), answer)),
-            // Whose verdict was there already: its result may be about to be written.
-            None if answer == Answer::Decided && self.unwritten() > 0 => {
-                self.have_done(Job::Say(mailbox.clone(), answer));
-            }
-            None => mailbox.say(answer),
+    fn waits_for_result(&self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Recorded => self.unwritten() > UNWRITTEN_MAX,
+            Answer::Decided | Answer::Done => true,
+            _ => false,
+        }
+    }
+
+    fn say(&self, mailbox: &Address, answer: Answer) {
+        self.forget_earlier(&answer);
+        // Whose verdict was there already: its result may be about to be written.
+        if answer == Answer::Decided && self.unwritten() > 0 {
+            self.have_done(Job::Say(mailbox.clone(), answer));
+        } else {
+            mailbox.say(answer);
         }
     }
 

@@ -122,8 +122,7 @@ impl Store {
                 let Enclosed::Report(report) = enclosed else {
                     unreachable!("the engine passes on the report that the event came with")
                 };
-                self.end_attempt(commit, attempt, "reported", now_ms)?;
-                self.write_times(commit, attempt, report)?;
+                self.end_reported(commit, attempt, report, now_ms)?;
                 report
             }
             Why::RunnersLost(count) => {
@@ -163,24 +162,6 @@ impl Store {
             },
         )?;
         self.write_units(commit, attempt, report)
-    }
-
-    fn write_times(
-        &self,
-        commit: CommitId,
-        attempt: Attempt,
-        report: &Report,
-    ) -> rusqlite::Result<()> {
-        self.execute(
-            "UPDATE attempts SET checked_out_ms = ?3, first_output_ms = ?4 \
-             WHERE commit_id = ?1 AND attempt = ?2",
-            params![
-                commit.to_string(),
-                attempt.0,
-                report.checked_out_ms.map(stored_number),
-                report.first_output_ms.map(stored_number)
-            ],
-        )
     }
 
     /// Names one more commit that `newer` stands for: an older one than those that its observer named. Over the limit it is
@@ -260,7 +241,28 @@ impl Store {
         )
     }
 
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    fn end_reported(
+        &self,
+        commit: CommitId,
+        attempt: Attempt,
+        report: &Report,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE attempts SET ended_ms = ?3, fate = 'reported', checked_out_ms = ?4, \
+                                 first_output_ms = ?5 \
+             WHERE commit_id = ?1 AND attempt = ?2",
+            params![
+                commit.to_string(),
+                attempt.0,
+                now_ms,
+                report.checked_out_ms.map(stored_number),
+                report.first_output_ms.map(stored_number)
+            ],
+        )
+    }
+
+    pub(super) fn execute(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
         self.database.prepare_cached(sql)?.execute(values).map(|_| ())
     }
 }
