@@ -52,6 +52,11 @@ pub fn start_in(file: &File, commit: CommitId) -> io::Result<u64> {
 }
 
 impl Output {
+    /// That of an attempt that begins: nothing is there. The file is made when something is printed.
+    pub fn new(path: PathBuf, commit: CommitId) -> Output {
+        Output { path, commit, file: None, start: 0, bytes: 0, begun_bytes: 0, is_named: false }
+    }
+
     /// As far as it came; it may not have begun. Without a whole header it is begun anew: the runner has all of it.
     ///
     /// # Errors
@@ -62,8 +67,8 @@ impl Output {
             opened => Some(opened?),
         };
         let (start, bytes) = file.as_ref().map_or(Ok((0, 0)), |file| extent(file, commit))?;
-        let path = path.to_owned();
-        Ok(Output { path, commit, file, start, bytes, begun_bytes: bytes, is_named: false })
+        let new = Output::new(path.to_owned(), commit);
+        Ok(Output { file, start, bytes, begun_bytes: bytes, ..new })
     }
 
     /// Begins anew where somebody has removed the file: what is written to it now would be gone with us. Says whether it did.

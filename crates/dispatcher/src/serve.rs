@@ -167,24 +167,35 @@ fn stop_on_signals(events: Sender<Message>) -> Result<()> {
 /// Counts the requests that are being answered, so that the end can wait for the last of them.
 #[derive(Debug, Default)]
 pub struct Gate {
-    inside: Mutex<usize>,
+    inside: Mutex<Inside>,
     left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    count: usize,
+    /// Whether somebody waits until there are none.
+    is_waited_for: bool,
 }
 
 impl Gate {
     /// Counts one request until the pass is dropped.
     pub fn enter(&self) -> Pass<'_> {
-        *self.count() += 1;
+        self.inside().count += 1;
         Pass(self)
     }
 
     fn wait_until_empty(&self, at_most: Duration) {
-        let waited = self.left.wait_timeout_while(self.count(), at_most, |inside| *inside > 0);
+        let is_full = |inside: &mut Inside| {
+            inside.is_waited_for = inside.count > 0;
+            inside.is_waited_for
+        };
+        let waited = self.left.wait_timeout_while(self.inside(), at_most, is_full);
         drop(waited);
     }
 
     /// A number cannot be left half changed, so a panic elsewhere is no reason to stop counting.
-    fn count(&self) -> MutexGuard<'_, usize> {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -195,8 +206,11 @@ pub struct Pass<'a>(&'a Gate);
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        *self.0.count() -= 1;
-        self.0.left.notify_all();
+        let mut inside = self.0.inside();
+        inside.count -= 1;
+        if inside.is_waited_for {
+            self.0.left.notify_all();
+        }
     }
 }
 

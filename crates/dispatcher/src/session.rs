@@ -238,31 +238,29 @@ impl<'a> Session<'a> {
 
     /// Holds the attempt that is this session's by this answer, or none.
     fn follow(&mut self, answer: &Answer, subject: &Subject) -> Result<(), Reply> {
-        let holds = match (answer, subject) {
-            (Answer::Assigned { commit, attempt, .. }, _) => Some((*commit, *attempt)),
-            (Answer::Kept, Subject::Beat(commit, attempt, _)) => Some((*commit, *attempt)),
-            _ => None,
-        };
-        self.hold(holds).map_err(|error| {
-            let message = format!("cannot keep output: {error}");
-            log::error!("{message}");
-            // The attempt is this runner's all the same: when it is back it is told so again, and by then there may be room.
-            refusal(Code::StorageFull, message)
-        })
+        match (answer, subject) {
+            (Answer::Assigned { commit, attempt, .. }, _) => self.hold_new(*commit, *attempt),
+            (Answer::Kept, Subject::Beat(commit, attempt, _)) => {
+                // The attempt is this runner's all the same: when it is back it is told so again, and by then there may be room.
+                self.hold(*commit, *attempt).map_err(|error| not_kept(&error))?;
+            }
+            _ => self.held = None,
+        }
+        Ok(())
     }
 
-    fn hold(&mut self, attempt: Option<(CommitId, Attempt)>) -> io::Result<()> {
-        let is_held = |held: &Held| Some((held.commit, held.attempt)) == attempt;
-        if self.held.as_ref().is_some_and(is_held) {
-            return Ok(());
+    /// Of an attempt that begins nothing can be here.
+    fn hold_new(&mut self, commit: CommitId, attempt: Attempt) {
+        let output = Output::new(self.shared.folder.output(commit, attempt), commit);
+        self.held = Some(Held { commit, attempt, output, board: &self.shared.board });
+    }
+
+    fn hold(&mut self, commit: CommitId, attempt: Attempt) -> io::Result<()> {
+        if self.held(commit, attempt).is_none() {
+            self.held = None;
+            let output = Output::open(&self.shared.folder.output(commit, attempt), commit)?;
+            self.held = Some(Held { commit, attempt, output, board: &self.shared.board });
         }
-        self.held = match attempt {
-            Some((commit, attempt)) => {
-                let output = Output::open(&self.shared.folder.output(commit, attempt), commit)?;
-                Some(Held { commit, attempt, output, board: &self.shared.board })
-            }
-            None => None,
-        };
         Ok(())
     }
 
@@ -345,6 +343,7 @@ impl<'a> Session<'a> {
 }
 
 fn not_kept(error: &io::Error) -> Reply {
+    log::error!("cannot keep output: {error}");
     refusal(Code::StorageFull, format!("the dispatcher cannot keep output: {error}"))
 }
 

@@ -18,13 +18,18 @@ pub struct Tide {
 struct Level {
     height: u64,
     is_closed: bool,
+    /// How many wait for a change: to wake nobody costs nearly as much as to wake somebody.
+    waiting: usize,
 }
 
 impl Tide {
     /// Something has changed.
     pub fn rise(&self) {
-        self.level().height += 1;
-        self.risen.notify_all();
+        let mut level = self.level();
+        level.height += 1;
+        if level.waiting > 0 {
+            self.risen.notify_all();
+        }
     }
 
     /// Nothing will change any more: nobody is to wait.
@@ -42,8 +47,11 @@ impl Tide {
     pub fn wait_above(&self, seen: Height, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
         let low = |level: &mut Level| level.height == seen.0 && !level.is_closed;
-        let waited = self.risen.wait_timeout_while(self.level(), left, low);
-        let (level, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut level = self.level();
+        level.waiting += 1;
+        let waited = self.risen.wait_timeout_while(level, left, low);
+        let (mut level, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        level.waiting -= 1;
         level.height != seen.0
     }
 
