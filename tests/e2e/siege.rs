@@ -274,9 +274,9 @@ fn one_who_asks_and_never_reads() {
 fn more_than_there_are_descriptors() {
     let yard = Yard::new();
     let mut command = yard.command_of("sh");
-    command.args(["-c", "ulimit -n 192 && exec \"$@\"", "sh"]).arg(program("dispatcher"));
+    command.args(["-c", "ulimit -n 288 && exec \"$@\"", "sh"]).arg(program("dispatcher"));
     let dispatcher = serving(&yard, &mut command);
-    dispatcher.wait_for("192 descriptors (ulimit -n) are enough for 16 connections, not for 4096");
+    dispatcher.wait_for("288 descriptors (ulimit -n) are enough for 16 connections, not for 4096");
     withstands(&yard, &dispatcher, |server| crowd(server, 1_000));
 }
 

@@ -15,7 +15,7 @@ use crate::exit;
 use crate::folder::{Folder, sync_folder};
 
 /// Result files that are open at once: a part of the descriptors that the dispatcher keeps for itself.
-pub(super) const OPEN_MAX: usize = 32;
+pub(super) const OPEN_MAX: usize = 128;
 
 /// Files that are synced at once. A disk makes one write of what is asked of it meanwhile, so a few are as good as many.
 const SYNCS_AT_ONCE: usize = 4;
@@ -184,6 +184,9 @@ pub fn forget_output(folder: &Folder, facts: &Facts) {
 }
 
 fn open_output(folder: &Folder, facts: &Facts) -> io::Result<Option<File>> {
+    if facts.output_bytes == Some(0) {
+        return Ok(None);
+    }
     match File::options().read(true).write(true).open(output_path(folder, facts)) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
