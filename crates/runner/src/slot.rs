@@ -219,7 +219,6 @@ impl Slot {
 
     /// Has the commit tested on a thread of its own, and delivers meanwhile.
     fn test(&mut self, assignment: &Assignment, writer: Writer) -> anyhow::Result<End> {
-        info!("{}: attempt {}", assignment.commit, assignment.attempt);
         let reader = writer.reader();
         let stop = Stop::new()?;
         let tester = Tester {
@@ -240,6 +239,7 @@ impl Slot {
             spare.send(supervisor).ok();
         }
         drop(spare);
+        info!("{}: attempt {}", assignment.commit, assignment.attempt);
         let end = self.deliver(assignment, &reader, &stop);
         if end == End::Over {
             reader.let_go();
