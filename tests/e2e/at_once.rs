@@ -36,7 +36,7 @@ fn verbs(calls: &Path) -> Vec<String> {
         "update-ref",
         "config",
         "symbolic-ref",
-        "checkout",
+        "read-tree",
     ];
     let verb =
         |line: &str| line.split(' ').find(|word| known.contains(word)).unwrap_or(line).to_owned();
@@ -121,12 +121,12 @@ fn a_commit_costs_a_runner_no_more_than_it_would_by_hand() {
         verbs(&calls)
     };
     tested(&yard.commit(&[("tests/a.sh", "true\n")]));
-    assert_eq!(tested(&yard.commit(&[])), ["fetch", "checkout"]);
+    assert_eq!(tested(&yard.commit(&[])), ["fetch", "read-tree"]);
     let here = yard.commit(&[]);
     git(&yard.runners(), &["fetch", "-q", "origin"]);
-    assert_eq!(tested(&here), ["checkout"]);
+    assert_eq!(tested(&here), ["read-tree"]);
     git(&yard.runners(), &["repack", "-q", "-a", "-d"]);
-    assert_eq!(tested(&yard.commit(&[])), ["fetch", "checkout"]);
+    assert_eq!(tested(&yard.commit(&[])), ["fetch", "read-tree"]);
 }
 
 #[test]
