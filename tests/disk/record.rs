@@ -94,7 +94,7 @@ fn start(yard: &Yard, log: &Path, program: &Command) -> Process {
         "-a0",
         "-xx",
         "-s",
-        "1000000",
+        "4000000",
         "-e",
         &format!("trace={CALLS}"),
         "-o",

@@ -6,11 +6,13 @@ mod rows;
 mod write;
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use log::debug;
 use pontus_scheduler::Record;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -37,6 +39,10 @@ const BUSY: Duration = Duration::from_secs(1);
 /// it of its own accord, in the midst of a commit, where transactions are small.
 const TIDY_AFTER: u32 = 128;
 
+/// As long as the log is made beforehand: about what so many small transactions take. What is written over is durable with one write
+/// where what is added to a file takes several, since the file's length has to be so, too.
+const LOG_BYTES: u64 = 3 * 1024 * 1024;
+
 /// The log's pages after which SQLite does it in a commit all the same: 16 MiB.
 const LOG_PAGES_MAX: u32 = 4096;
 
@@ -47,6 +53,8 @@ pub struct Store {
     in_transaction: bool,
     /// Since the log was last brought into the database.
     transactions: u32,
+    /// Whether the log is as long as it is about to be.
+    is_log_made: bool,
     path: PathBuf,
     /// The files that are open.
     place: Place,
@@ -60,7 +68,8 @@ impl Store {
     pub fn open(path: &Path) -> Result<Store> {
         let database = open(path).with_context(|| format!("cannot use {}", path.display()))?;
         let (path, place) = (path.to_owned(), Place::of(path));
-        Ok(Store { database, in_transaction: false, transactions: 0, path, place })
+        let (in_transaction, is_log_made) = (false, false);
+        Ok(Store { database, in_transaction, transactions: 0, is_log_made, path, place })
     }
 
     /// Whether what is open is still what the next start would find.
@@ -148,12 +157,15 @@ impl Store {
         Ok(())
     }
 
-    /// Now and then, brings what is in the write-ahead log into the file itself, as far as nobody reads it. For when everybody has
-    /// heard what was committed.
+    /// Now and then, brings what is in the write-ahead log into the file itself, as far as nobody reads it; and once, makes that log
+    /// ready. For when everybody has heard what was committed.
     ///
     /// # Errors
     /// Where the disk fails. What it does not take for now stays in the log, and is brought later.
     pub fn tidy(&mut self) -> Result<()> {
+        if self.transactions > 0 && !std::mem::replace(&mut self.is_log_made, true) {
+            self.make_log().unwrap_or_else(|error| debug!("the log has to grow: {error:#}"));
+        }
         if self.transactions < TIDY_AFTER {
             return Ok(());
         }
@@ -167,6 +179,16 @@ impl Store {
         })
     }
 
+    /// Makes the log as long as it is about to be, so that nobody waits for that. SQLite takes zeros in it for what they are: no part
+    /// of any transaction. Where it cannot be made so, it grows by itself.
+    fn make_log(&mut self) -> Result<()> {
+        // Nobody else adds to it meanwhile.
+        self.begin()?;
+        let made = lengthen(&place::beside(&self.path)[0]);
+        self.roll_back();
+        Ok(made?)
+    }
+
     fn begin(&mut self) -> rusqlite::Result<()> {
         if !self.in_transaction {
             self.execute("BEGIN IMMEDIATE", [])?;
@@ -174,6 +196,15 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Lengthens the log with zeros. A disk that has not so much room gets it back.
+fn lengthen(log: &Path) -> io::Result<()> {
+    let file = File::options().write(true).open(log)?;
+    let bytes = file.metadata()?.len();
+    let zeros = vec![0; LOG_BYTES.saturating_sub(bytes) as usize];
+    let made = file.write_all_at(&zeros, bytes).and_then(|()| file.sync_all());
+    made.or_else(|error| file.set_len(bytes).and(Err(error)))
 }
 
 fn open(path: &Path) -> Result<Connection> {

@@ -1,5 +1,7 @@
 //! What is remembered is there after the next start, and what is not ours is left alone.
 
+use std::fs;
+
 use pontus_proto::{
     About, Attempt, CaseOutcome, CaseReport, CommitId, Counts, InstanceId, Outcome, Report,
     UnitReport, Verdict,
@@ -8,7 +10,8 @@ use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{Reader, Store};
+use super::place::beside;
+use super::{LOG_BYTES, Reader, Store};
 use crate::engine::Enclosed;
 
 fn commit() -> CommitId {
@@ -206,10 +209,10 @@ fn what_is_not_ours_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pontus.db");
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        let before = std::fs::read(&path).unwrap();
+        let before = fs::read(&path).unwrap();
         let error = format!("{:#}", Store::open(&path).unwrap_err());
         assert!(error.contains(&path.display().to_string()), "{error}");
-        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(fs::read(&path).unwrap(), before);
         error
     };
     assert!(refusal("CREATE TABLE recipes (name TEXT)").contains("not a database of Pontus"));
@@ -226,11 +229,11 @@ fn what_is_not_ours_keeps_its_write_ahead_log() {
     theirs.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE recipes (name TEXT)").unwrap();
     // As after a crash of theirs: nobody has it open, and not all of it is in the file.
     let log = path.with_file_name("pontus.db-wal");
-    let files = || [&path, &log].map(|path| std::fs::read(path).unwrap());
+    let files = || [&path, &log].map(|path| fs::read(path).unwrap());
     let before = files();
     drop(theirs);
     for (path, bytes) in [&path, &log].into_iter().zip(&before) {
-        std::fs::write(path, bytes).unwrap();
+        fs::write(path, bytes).unwrap();
     }
     assert!(Store::open(&path).is_err());
     assert_eq!(files(), before);
@@ -246,7 +249,7 @@ fn what_was_removed_is_noticed_and_written_anew() {
         store.commit().unwrap();
         let mut reader = Reader::open(&path).unwrap();
         assert!(store.is_in_place());
-        std::fs::remove_file(folder.path().join(name)).unwrap();
+        fs::remove_file(folder.path().join(name)).unwrap();
         assert!(!store.is_in_place(), "{name}");
         store = store.renewed().unwrap();
         assert!(store.is_in_place(), "{name}");
@@ -266,23 +269,20 @@ fn another_file_in_its_place_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pontus.db");
     let store = Store::open(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    std::fs::write(&path, "precious").unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
     assert!(!store.is_in_place());
     let error = store.renewed().unwrap_err().to_string();
     assert!(error.contains("another file"), "{error}");
-    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
 
 #[test]
 fn a_damaged_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pontus.db");
-    std::fs::write(
-        &path,
-        "this is no database at all, and long enough to be sure of it".repeat(99),
-    )
-    .unwrap();
+    fs::write(&path, "this is no database at all, and long enough to be sure of it".repeat(99))
+        .unwrap();
     let error = format!("{:#}", Store::open(&path).unwrap_err());
     assert!(error.contains("not a database"), "{error}");
 }
@@ -305,7 +305,7 @@ fn the_log_is_brought_into_the_file_when_nobody_waits_for_it() {
     let mut store = Store::open(&path).unwrap();
     // What the file says without its log.
     let is_paused_in_file = || {
-        std::fs::copy(&path, &copy).unwrap();
+        fs::copy(&path, &copy).unwrap();
         let tables = "SELECT count(*) FROM sqlite_schema";
         let database = Connection::open(&copy).unwrap();
         let count: i64 = database.query_row(tables, [], |row| row.get(0)).unwrap();
@@ -319,4 +319,28 @@ fn the_log_is_brought_into_the_file_when_nobody_waits_for_it() {
         store.tidy().unwrap();
     }
     assert!(is_paused_in_file());
+}
+
+#[test]
+fn a_log_that_is_made_beforehand_is_no_part_of_any_transaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&folder.path().join("pontus.db")).unwrap();
+    let log_bytes = |store: &Store| fs::metadata(&beside(&store.path)[0]).unwrap().len();
+    store.tidy().unwrap();
+    assert!(log_bytes(&store) < LOG_BYTES, "nothing has come yet");
+    for record in [submitted(), assigned(1)] {
+        store.remember(&record, &enclosed(&record), 1_000).unwrap();
+        store.commit().unwrap();
+        store.tidy().unwrap();
+        assert_eq!(log_bytes(&store), LOG_BYTES);
+        // As a killed process leaves it.
+        let killed = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+            fs::copy(entry.path(), killed.path().join(entry.file_name())).unwrap();
+        }
+        fs::remove_file(killed.path().join("pontus.db-shm")).unwrap();
+        let found = Store::open(&killed.path().join("pontus.db")).unwrap().stored().unwrap();
+        assert_eq!(found, store.stored().unwrap());
+        assert_eq!(found.len(), 1);
+    }
 }
