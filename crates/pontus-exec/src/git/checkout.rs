@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::GitError;
 use super::names::check_id;
+use super::objects::Found;
 use super::questions::{Mode, Tracked, entries};
 use super::{Git, Place, absolute, objects, one_line, path_of};
 
@@ -80,8 +81,14 @@ impl Git {
 
     /// Whether an object is certainly not here. Git is not asked, so where only git could tell, it may be.
     pub fn lacks(&self, id: &str) -> bool {
-        let Ok((git_dir, _)) = self.checkout_place() else { return false };
-        objects::borrowed(&git_dir.join("objects"), id).is_ok_and(|found| found.is_none())
+        matches!(self.find(id), Ok(None))
+    }
+
+    /// Where the object is. It is an error where only git could tell.
+    fn find(&self, id: &str) -> io::Result<Option<Found>> {
+        check_id(id).map_err(io::Error::other)?;
+        let (git_dir, _) = self.checkout_place().map_err(io::Error::other)?;
+        objects::borrowed(&git_dir.join("objects"), id)
     }
 
     /// Makes the tracked files exactly what the commit says, whatever state they and the index were in. Files that
@@ -90,23 +97,28 @@ impl Git {
     /// # Errors
     /// When this is not a checkout, when it is no commit's id or the commit is not here, or as every verb.
     pub fn checkout(&self, id: &str) -> Result<(), GitError> {
-        match self.check_out(id) {
+        let found = self.find(id);
+        match self.check_out(id, &found) {
             Err(GitError::Failed { task, .. }) => {
                 // Perhaps the index is damaged. Without one, all files are written anew.
                 remove(task, &self.checkout_place()?.0.join("index"))?;
-                self.check_out(id)
+                self.check_out(id, &found)
             }
             other => other,
         }
     }
 
     /// Does the same in one try, and says whether the commit is checked out now. It is not where the commit is not here, and may not
-    /// be where only [`checkout`](Self::checkout) could deal with what is there.
+    /// be where only [`checkout`](Self::checkout) could deal with what is there. Git is not started where it is certainly not here.
     ///
     /// # Errors
     /// When this is not a checkout, when it is no commit's id, or as every verb.
     pub fn try_checkout(&self, id: &str) -> Result<bool, GitError> {
-        match self.check_out(id) {
+        let found = self.find(id);
+        if matches!(found, Ok(None)) {
+            return Ok(false);
+        }
+        match self.check_out(id, &found) {
             Err(GitError::Failed { .. }) => Ok(false),
             checked_out => checked_out.map(|()| true),
         }
@@ -125,14 +137,16 @@ impl Git {
         }
     }
 
-    fn check_out(&self, id: &str) -> Result<(), GitError> {
+    fn check_out(&self, id: &str, found: &io::Result<Option<Found>>) -> Result<(), GitError> {
         let task = "check out a commit";
         check_id(id)?;
         let (git_dir, _) = self.checkout_place()?;
         for lock in LOCKS {
             remove(task, &git_dir.join(lock))?;
         }
-        if is_plain_commit(&git_dir, id) {
+        // Git would take an annotated tag, or a tree, just as well.
+        let is_commit = |found: &Found| found.is_commit().unwrap_or(false);
+        if matches!(found, Ok(Some(found)) if is_commit(found)) {
             // The same, without what git does for somebody's branches, which is a fifth of it.
             let call = self.call(task, "read-tree").settings(EXACT);
             call.args(["--reset", "-u", id]).output()?;
@@ -197,12 +211,6 @@ impl Git {
             }
         }
     }
-}
-
-/// Whether the object is certainly a commit, and here. Git would take an annotated tag, or a tree, just as well.
-fn is_plain_commit(git_dir: &Path, id: &str) -> bool {
-    let found = objects::borrowed(&git_dir.join("objects"), id).ok().flatten();
-    found.is_some_and(|found| found.is_commit().unwrap_or(false))
 }
 
 /// The largest index that we read ourselves, of about a hundred thousand files. Of a larger one git can tell more cheaply.
