@@ -36,12 +36,17 @@ pub fn measure() -> Vec<Row> {
 fn crowd(runners: usize) -> Vec<Row> {
     let yard = yard();
     let dispatcher = dispatcher(&yard, &["--max-connections", "5000"]);
-    let alone = hand_outs(&mut Pair::of(&yard, 0), 0);
+    // Its memory has all that hand-outs take.
+    let mut first = Pair::of(&yard, 0);
+    for number in 0..HAND_OUTS {
+        first.hand_out(number);
+    }
+    drop(first);
     let empty_bytes = dispatcher.resident_bytes();
     let begun = Instant::now();
     let mut crew = gather(&yard, runners);
     let gathered = begun.elapsed();
-    let (percent, crowded) = observe(&mut crew, &dispatcher, &yard);
+    let (percent, [crowded, alone]) = observe(&mut crew, &dispatcher, &yard);
     let bytes = dispatcher.resident_bytes().saturating_sub(empty_bytes);
     let row = |what: &str, measured, unit, limit, limited_by, goal| Row {
         what: format!("{runners} runners, {what}"),
@@ -71,8 +76,15 @@ fn crowd(runners: usize) -> Vec<Row> {
     rows
 }
 
-fn hand_outs(pair: &mut Pair, first: u32) -> Spread {
-    Spread::of_times((first..first + HAND_OUTS).map(|number| pair.hand_out(number)))
+/// Of two dispatchers in turns, so that both find the machine alike.
+fn hand_outs(yards: [&Yard; 2]) -> [Spread; 2] {
+    let mut pairs = yards.map(|yard| (Pair::of(yard, 0), Vec::new()));
+    for number in HAND_OUTS..2 * HAND_OUTS {
+        for (pair, took) in &mut pairs {
+            took.push(pair.hand_out(number));
+        }
+    }
+    pairs.map(|(_, took)| Spread::of_times(took))
 }
 
 /// All dial at once. Whom a dispatcher shows out among so many strangers dials again, as a runner does.
@@ -104,9 +116,11 @@ fn project_of(runner: usize) -> String {
 }
 
 /// Keeps the crowd waiting, first all by itself, then while commits are handed out to another runner: percent of a core, and how
-/// long a hand-out takes.
-fn observe(crew: &mut Crew, dispatcher: &Process, yard: &Yard) -> (f64, Spread) {
+/// long a hand-out takes, and one of a dispatcher that has no crowd.
+fn observe(crew: &mut Crew, dispatcher: &Process, crowded: &Yard) -> (f64, [Spread; 2]) {
     let over = AtomicBool::new(false);
+    let alone = yard();
+    let _other = crate::crew::dispatcher(&alone, &[]);
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
@@ -120,9 +134,9 @@ fn observe(crew: &mut Crew, dispatcher: &Process, yard: &Yard) -> (f64, Spread) 
         let_pass(IDLE);
         let spent = dispatcher.processor_time_of_threads() - spent;
         let percent = 100.0 * spent.as_secs_f64() / begun.elapsed().as_secs_f64();
-        let crowded = hand_outs(&mut Pair::of(yard, 0), HAND_OUTS);
+        let took = hand_outs([crowded, &alone]);
         over.store(true, Ordering::Relaxed);
         waiting.join().unwrap();
-        (percent, crowded)
+        (percent, took)
     })
 }
