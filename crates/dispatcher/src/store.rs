@@ -184,9 +184,9 @@ impl Store {
     fn make_log(&mut self) -> Result<()> {
         // Nobody else adds to it meanwhile.
         self.begin()?;
-        let made = lengthen(&place::beside(&self.path)[0]);
+        let made = self.is_in_place().then(|| lengthen(&place::beside(&self.path)[0]));
         self.roll_back();
-        Ok(made?)
+        Ok(made.unwrap_or(Ok(()))?)
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
