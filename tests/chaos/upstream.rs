@@ -9,7 +9,6 @@ use std::process::Command;
 
 use fastrand::Rng;
 use pontus_tests::{Process, Yard, number_in};
-use rustix::process::Signal;
 
 /// How much is done to upstream in one run.
 const OPERATIONS: usize = 300;
@@ -208,8 +207,6 @@ impl World {
     /// Leaves upstream alone for two looks: what is there now is owed.
     fn stand(&mut self) {
         self.observer.wait_for_look();
-        // After a dispatcher that was away for a while it would be asked again only after some looks.
-        self.observer.signal(Signal::USR1);
         self.observer.wait_for_look();
         let heads = self.heads();
         if self.arguments.contains(&"--every-commit") {
