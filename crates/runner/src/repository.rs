@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use pontus_exec::write_over;
 use pontus_proto::CommitId;
 
 use crate::removal::remove;
@@ -71,19 +72,12 @@ fn holds_only(root: &Path, known: &HashSet<PathBuf>) -> bool {
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     // A second name of it may be anywhere, and lead to it later.
     let is_ours = |found: &fs::Metadata| found.is_file() && found.nlink() == 1;
-    let found = fs::symlink_metadata(path).ok().filter(is_ours);
-    if found.is_some_and(|found| write_over(path, found.len(), content).is_ok()) {
+    let is_there = fs::symlink_metadata(path).is_ok_and(|found| is_ours(&found));
+    if is_there && write_over(path, content).is_ok() {
         return Ok(());
     }
     remove(path)?;
     File::create_new(path)?.write_all(content)
-}
-
-fn write_over(path: &Path, bytes: u64, content: &[u8]) -> io::Result<()> {
-    let mut file = File::options().read(true).write(true).open(path)?;
-    file.write_all(content)?;
-    // A file that is cut to nothing is written to the disk at once by some file systems.
-    if bytes == content.len() as u64 { Ok(()) } else { file.set_len(content.len() as u64) }
 }
 
 /// The least that makes a folder a repository. The length of an id tells its object format.

@@ -2,8 +2,8 @@
 //! in the work tree and may do with it what they like, so nothing that is found there is believed.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use super::names::check_id;
 use super::objects::Found;
 use super::questions::{Mode, Tracked, entries};
 use super::{Git, Place, absolute, objects, one_line, path_of};
+use crate::write_over::write_over;
 
 /// Settings under which git makes the files what the commit says, whatever the user prefers elsewhere.
 ///
@@ -310,14 +311,6 @@ fn remove(task: &'static str, path: &Path) -> Result<(), GitError> {
 fn write(task: &'static str, path: &Path, content: &[u8]) -> Result<(), GitError> {
     let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent).and_then(|()| fs::write(path, content)).map_err(at(task, path))
-}
-
-/// Writes a file over what is in it. One that is cut to nothing first is written to the disk at once by some file systems.
-fn write_over(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = File::options().write(true).create(true).truncate(false).open(path)?;
-    file.write_all(content)?;
-    let bytes = content.len() as u64;
-    if file.metadata()?.len() == bytes { Ok(()) } else { file.set_len(bytes) }
 }
 
 fn at(task: &'static str, path: &Path) -> impl FnOnce(io::Error) -> GitError + use<> {
