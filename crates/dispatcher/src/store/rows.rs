@@ -168,7 +168,7 @@ fn facts_of(commit: CommitId, row: &Row<'_>) -> rusqlite::Result<Facts> {
     })
 }
 
-/// The table itself allows no other words.
+/// Nothing else is ever written: our words are of this type, and to others the table itself allows no more.
 pub(super) fn verdict(word: &str) -> Verdict {
     use Verdict::{Cancelled, Error, Failed, Passed, TimedOut};
     let all = [Passed, Failed, TimedOut, Cancelled];
