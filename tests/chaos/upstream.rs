@@ -4,11 +4,14 @@
 //! in which moment is theirs, so it may take more than one try.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use fastrand::Rng;
 use pontus_tests::{Process, Yard, number_in};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 /// How much is done to upstream in one run.
 const OPERATIONS: usize = 300;
@@ -165,7 +168,13 @@ impl World {
             Collect => {
                 let gc = ["gc", "-q", "--prune=now"];
                 self.git(&gc)?;
-                run_git(&self.yard.observers(), &gc).map(drop)
+                // Git's manual has it break a repository that somebody is at work in.
+                self.observer.stop();
+                self.logs.extend(self.observer.log());
+                wait_for_those_in(&self.yard.observers());
+                run_git(&self.yard.observers(), &gc).unwrap();
+                self.observer = self.yard.watcher(self.arguments);
+                Some(())
             }
             KillObserver => {
                 self.kill_observer();
@@ -251,6 +260,21 @@ fn run_git(dir: &Path, args: &[&str]) -> Option<String> {
     command.args(args).current_dir(dir).env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("GIT_DIR");
     let output = command.output().unwrap();
     output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
+}
+
+/// Waits for what an observer that was killed has left at work in the folder.
+fn wait_for_those_in(folder: &Path) {
+    let ids = fs::read_dir("/proc").unwrap().flatten();
+    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_in = |id: &i32| {
+        fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|path| path.starts_with(folder))
+    };
+    for id in ids.filter(is_in) {
+        // Where there is none of this id, it is gone.
+        if let Ok(pidfd) = pidfd_open(Pid::from_raw(id).unwrap(), PidfdFlags::empty()) {
+            poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None).unwrap();
+        }
+    }
 }
 
 fn play(arguments: &'static [&'static str]) {
