@@ -33,11 +33,15 @@ fn results(yard: &Yard, name: &str) -> PathBuf {
 #[test]
 fn a_full_disk_acknowledges_nothing_until_it_has_room() {
     let yard = Yard::new();
-    let Some(disk) = SmallDisk::new(&yard, 4 * MIB as usize) else { return };
+    // Room for the database's log, and for what the dispatcher tries to write before it believes that there is some.
+    let Some(disk) = SmallDisk::new(&yard, 6 * MIB as usize) else { return };
     let command = || disk.command(&yard, &program("dispatcher"));
     let (first, second) = (command(), command());
     let mut dispatcher = yard.dispatcher_by(first, &[]);
+    let queued = || Speaker::client(&yard).status(0).queued;
     Speaker::client(&yard).submit(submission(1, "p"));
+    // Nobody hears anything more before the log is made.
+    assert_eq!(queued(), 1);
     disk.fill(&yard, 0);
     // What there is room for in the database's log, or in a page that it has already, is taken still.
     let mut number = 2;
@@ -46,7 +50,6 @@ fn a_full_disk_acknowledges_nothing_until_it_has_room() {
     }
     dispatcher.wait_for("nothing is acknowledged until it can be");
     assert_eq!(refused(&yard, number), Code::StorageFull);
-    let queued = || Speaker::client(&yard).status(0).queued;
     assert_eq!(queued(), u64::from(number) - 1);
     disk.empty(&yard);
     dispatcher.wait_for("the disk takes something again");
