@@ -277,6 +277,8 @@ impl Engine {
             }
         }
         self.publish(job);
+        // Work can begin with one of them.
+        said.sort_by_key(|(_, answer)| !matches!(answer, Answer::Assigned { .. }));
         said.into_iter().for_each(|(mailbox, answer)| self.say(mailbox, answer));
         remembered.iter().for_each(log_record);
     }
