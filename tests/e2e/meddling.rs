@@ -86,6 +86,19 @@ fn output_that_was_removed_is_sent_again() {
     }
 }
 
+#[test]
+fn a_result_does_not_want_the_folder_of_output_to_be_left_alone() {
+    let yard = Yard::new();
+    let dispatcher = yard.dispatcher(&[]);
+    Speaker::client(&yard).submit(submission(1, "p"));
+    let mut runner = Speaker::runner(&yard, "oak", "p", &[]);
+    let attempt = runner.take();
+    fs::remove_dir_all(results(&yard, ".pontus/output")).unwrap();
+    assert_eq!(runner.report(attempt, 0), Reply::Recorded {});
+    let result = yard.result(&dispatcher, &made_up(1).to_string());
+    assert!(last_line(&result).starts_with("verdict"), "{result}");
+}
+
 /// Gives each the other's name, so that there is no moment without either.
 fn exchange(one: &Path, other: &Path) {
     use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -136,9 +136,13 @@ fn a_start_removes_what_was_left() {
     let mut dispatcher = hasty(&yard);
     let attempt = lost(&yard, &dispatcher);
     dispatcher.kill();
-    let half = yard.path().join(format!("test_results/.pontus/{}.new", made_up(1)));
-    fs::write(&half, "half").unwrap();
+    let left = [".pontus/output", ".pontus"].map(|folder| {
+        yard.path().join("test_results").join(folder).join(format!("{}.new", made_up(1)))
+    });
+    for path in &left {
+        fs::write(path, "half").unwrap();
+    }
     let _dispatcher = yard.dispatcher(&[]);
     assert!(!output(&yard, attempt).exists());
-    assert!(!half.exists());
+    assert_eq!(left.map(|path| path.exists()), [false; 2]);
 }

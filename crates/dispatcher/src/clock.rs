@@ -1,4 +1,4 @@
-//! The only place that asks the time: monotonic for every decision, the time of day only to be shown.
+//! The only place that asks the time: monotonic for every decision, the time of day only to be shown, or compared with a file's.
 
 use std::time::{Duration, Instant};
 

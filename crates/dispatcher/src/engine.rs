@@ -22,6 +22,7 @@ pub use self::recovery::Trouble;
 use crate::clock::{Clock, wall_ms};
 use crate::exit::DiskFailed;
 use crate::folder::Folder;
+use crate::glance::Glance;
 use crate::mailbox::Address;
 use crate::publisher::{Job, Publication};
 use crate::results::Facts;
@@ -116,6 +117,8 @@ pub struct Engine {
     pub trouble: Option<Trouble>,
     /// When it is next tried whether there is still any.
     pub next_try: Time,
+    /// What the folder looked like when all in it was found in its place, and how long that is believed.
+    pub found: Option<(Glance, Time)>,
     /// Who hears answers.
     pub mailboxes: BTreeMap<SessionId, Address>,
 }

@@ -120,7 +120,8 @@ impl Folder {
 
     /// Removes what was left half written when a dispatcher was killed.
     pub fn remove_unfinished(&self) {
-        let entries = fs::read_dir(self.hidden()).into_iter().flatten().flatten();
+        let folders = [self.hidden(), self.outputs()];
+        let entries = folders.into_iter().flat_map(fs::read_dir).flatten().flatten();
         let is_unfinished = |path: &PathBuf| path.extension().is_some_and(|end| end == UNFINISHED);
         for path in entries.map(|entry| entry.path()).filter(is_unfinished) {
             // What cannot be removed now is found at the next start.
@@ -143,12 +144,12 @@ impl Folder {
         self.results.join(commit.to_string())
     }
 
-    /// Where a result is written before it gets its name.
+    /// Where a result is written before it gets its name: not beside the database, where no name comes or goes as long as all is well.
     pub fn unfinished(&self, commit: CommitId) -> PathBuf {
         if planted::has(Bug::InPlaceResults) {
             return self.result(commit);
         }
-        self.hidden().join(format!("{commit}.{UNFINISHED}"))
+        self.outputs().join(format!("{commit}.{UNFINISHED}"))
     }
 
     /// What an attempt has printed so far.
@@ -161,8 +162,24 @@ impl Folder {
         self.hidden().join(OUTPUT)
     }
 
-    fn hidden(&self) -> PathBuf {
+    /// Where all lies that we work with, except results.
+    pub fn hidden(&self) -> PathBuf {
         self.results.join(HIDDEN)
+    }
+}
+
+/// Makes something of this path in the folder of all output, and that folder where somebody has removed it. What it lies in is not
+/// for us to mend.
+///
+/// # Errors
+/// What the file system says.
+pub fn make_in_outputs<T>(path: &Path, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    match (make(), path.parent()) {
+        (Err(error), Some(outputs)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir(outputs).ok();
+            make()
+        }
+        (made, _) => made,
     }
 }
 

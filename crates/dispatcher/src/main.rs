@@ -13,6 +13,7 @@ mod descriptors;
 mod engine;
 mod exit;
 mod folder;
+mod glance;
 mod header;
 mod identity;
 mod listener;

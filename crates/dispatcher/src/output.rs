@@ -2,7 +2,7 @@
 //!
 //! It begins with the header of the result that may come of it: then that needs no more than its last line.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
@@ -12,7 +12,7 @@ use pontus_proto::CommitId;
 use pontus_proto::limits::ATTEMPT_BYTES_MAX;
 use rustix::fs::{Advice, fadvise};
 
-use crate::folder::sync_folder;
+use crate::folder::{make_in_outputs, sync_folder};
 use crate::header::{self, Header};
 use crate::identity::Identity;
 
@@ -179,15 +179,9 @@ fn extent(file: &File, commit: CommitId) -> io::Result<(u64, u64)> {
 }
 
 fn begin(path: &Path) -> io::Result<File> {
-    let open = || File::options().read(true).write(true).create(true).truncate(false).open(path);
-    match (open(), path.parent()) {
-        // Somebody has removed the folder of all output. What that lies in is not for us to mend.
-        (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir(folder).ok();
-            open()
-        }
-        (opened, _) => opened,
-    }
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    make_in_outputs(path, || options.open(path))
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ pub fn serve(config: Config) -> Result<()> {
         tide: Arc::clone(&tide),
         trouble: None,
         next_try: clock.now(),
+        found: None,
         mailboxes,
     };
 

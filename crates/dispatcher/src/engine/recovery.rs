@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use log::{error, info};
-use pontus_scheduler::Scheduler;
+use pontus_scheduler::{Scheduler, Time};
 use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked};
 use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
 
 use super::{DISK_CHECK, Engine, Message};
+use crate::clock::wall_ms;
 use crate::exit::{self, DiskFailed};
 use crate::folder::Held;
+use crate::glance::Glance;
 use crate::mailbox::Address;
 use crate::publisher::Job;
 use crate::repair;
@@ -38,7 +40,7 @@ impl Engine {
             return Ok(false);
         }
         self.next_try = self.clock.now().after(DISK_CHECK.as_millis() as u64);
-        if !(self.folder.is_ours() && self.store.is_in_place()) {
+        if !self.is_in_place() {
             self.mend()?;
         } else if self.trouble == Some(Trouble::Gone) {
             // It was put back as it was.
@@ -50,6 +52,22 @@ impl Engine {
             self.trouble = None;
         }
         Ok(self.trouble.is_none())
+    }
+
+    /// Whether what we work with is what the next start would find. To look behind each name takes a part of a hand-out, so that is done
+    /// where a name may have changed, and now and then.
+    fn is_in_place(&mut self) -> bool {
+        let seen = Glance::of(&self.folder.hidden(), wall_ms());
+        let is_known = |(found, until): (Glance, Time)| {
+            Some(found) == seen && self.clock.until(until) > Duration::ZERO
+        };
+        if self.found.is_some_and(is_known) {
+            return true;
+        }
+        let is_in_place = self.folder.is_ours() && self.store.is_in_place();
+        let until = self.clock.now().after(DISK_CHECK.as_millis() as u64);
+        self.found = seen.filter(|_| is_in_place).map(|seen| (seen, until));
+        is_in_place
     }
 
     /// Starts over where `error` is one that may pass.

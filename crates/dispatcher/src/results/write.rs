@@ -12,7 +12,7 @@ use rustix::fs::{Advice, fadvise};
 
 use super::{Facts, compose, ending, holds};
 use crate::exit;
-use crate::folder::{Folder, sync_folder};
+use crate::folder::{Folder, make_in_outputs, sync_folder};
 
 /// Result files that are open at once: a part of the descriptors that the dispatcher keeps for itself.
 pub(super) const OPEN_MAX: usize = 128;
@@ -117,7 +117,8 @@ fn name(folder: &Folder, facts: &Facts, made: Made) -> Result<(), NotPublished> 
 /// Puts the result together in a file of its own.
 fn write_anew(folder: &Folder, facts: &Facts, mut output: Option<File>) -> io::Result<File> {
     let unfinished = folder.unfinished(facts.header.commit);
-    let mut file = replace(&unfinished, || File::create_new(&unfinished))?;
+    let create = || make_in_outputs(&unfinished, || File::create_new(&unfinished));
+    let mut file = replace(&unfinished, create)?;
     let composed = compose(facts, output.as_mut(), &mut file);
     if composed.is_err() {
         // What little room there is, others need.
