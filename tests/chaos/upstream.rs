@@ -169,8 +169,7 @@ impl World {
                 let gc = ["gc", "-q", "--prune=now"];
                 self.git(&gc)?;
                 // Git's manual has it break a repository that somebody is at work in.
-                self.observer.stop();
-                self.logs.extend(self.observer.log());
+                self.end_observer();
                 wait_for_those_in(&self.yard.observers());
                 run_git(&self.yard.observers(), &gc).unwrap();
                 self.observer = self.yard.watcher(self.arguments);
@@ -208,9 +207,13 @@ impl World {
     }
 
     fn kill_observer(&mut self) {
+        self.end_observer();
+        self.observer = self.yard.watcher(self.arguments);
+    }
+
+    fn end_observer(&mut self) {
         self.observer.kill();
         self.logs.extend(self.observer.log());
-        self.observer = self.yard.watcher(self.arguments);
     }
 
     /// Leaves upstream alone for two looks: what is there now is owed.
