@@ -95,14 +95,18 @@ fn orphans(cast: &Cast) -> Vec<String> {
 /// The processes that were started with a mark, by whomever.
 fn marked(mark: &str) -> Vec<u32> {
     let ours = format!("{MARK}={mark}");
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_ours = |id: &u32| {
         // Others' are not for us to read, and some have just ended.
         let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|variable| variable == ours.as_bytes())
     };
-    ids.filter(is_ours).collect()
+    processes().filter(is_ours).collect()
+}
+
+/// The ids of all processes that there are.
+pub fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Files that should have been removed.

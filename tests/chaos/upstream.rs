@@ -13,6 +13,8 @@ use pontus_tests::{Process, Yard, number_in};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::remains::processes;
+
 /// How much is done to upstream in one run.
 const OPERATIONS: usize = 300;
 
@@ -267,14 +269,13 @@ fn run_git(dir: &Path, args: &[&str]) -> Option<String> {
 
 /// Waits for what an observer that was killed has left at work in the folder.
 fn wait_for_those_in(folder: &Path) {
-    let ids = fs::read_dir("/proc").unwrap().flatten();
-    let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_in = |id: &i32| {
+    let is_in = |id: &u32| {
         fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|path| path.starts_with(folder))
     };
-    for id in ids.filter(is_in) {
+    for id in processes().filter(is_in) {
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).unwrap();
         // Where there is none of this id, it is gone.
-        if let Ok(pidfd) = pidfd_open(Pid::from_raw(id).unwrap(), PidfdFlags::empty()) {
+        if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
             poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], None).unwrap();
         }
     }
