@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use pontus_proto::{
-    Caller, Client, CommitId, ProjectName, Reply, Request, Role, State, Submission, Token,
+    Bytes, Caller, Client, CommitId, ProjectName, Reply, Request, Role, State, Submission, Token,
 };
 use pontus_tests::{Process, Yard, last_line, passed};
 
@@ -13,6 +13,9 @@ const SERVED: Duration = Duration::from_secs(1);
 
 /// How long it rests between two rounds: so long an answer may be waited for.
 const REST_MS: u64 = 20;
+
+/// What its test prints.
+const PRINTED: &[u8] = b"tweet\n";
 
 /// The canary: its own commit, of a project that nobody else knows of.
 pub struct Canary {
@@ -89,7 +92,7 @@ impl Canary {
         self.slowest = self.slowest.max(begun.elapsed());
     }
 
-    /// A runner of its own tests the commit. What strangers did to the queue as a whole is put right first.
+    /// A runner of its own tests the commit, and prints something. What strangers did to the queue as a whole is put right first.
     pub fn gets_its_verdict(&mut self, dispatcher: &Process) {
         assert_eq!(ask(&mut self.kept, &Request::Resume {}), Reply::Done {});
         let mut runner = dial(&self.server, &self.tokens, Role::Runner);
@@ -100,7 +103,11 @@ impl Canary {
             panic!("the canary's runner was given nothing")
         };
         assert_eq!(commit, self.commit);
-        let recorded = ask(&mut runner, &passed((commit, attempt), 0));
+        let data = Bytes(PRINTED.to_vec());
+        let output_bytes = PRINTED.len() as u64;
+        let kept = ask(&mut runner, &Request::Output { commit, attempt, offset: 0, data });
+        assert_eq!(kept, Reply::Kept { output_bytes });
+        let recorded = ask(&mut runner, &passed((commit, attempt), output_bytes));
         assert_eq!(recorded, Reply::Recorded {});
         dispatcher.wait_for(&format!("{commit}: verdict "));
         let waited = ask(&mut self.kept, &Request::Wait { commit, wait_ms: REST_MS });
