@@ -13,8 +13,8 @@ pub fn read(cast: &Cast) -> BTreeMap<String, Account> {
         let account = accounts.entry(row[0].clone()).or_default();
         (account.state, account.attempts_given) = (row[1].clone(), row[2].parse().unwrap());
     }
-    let attempts = "select commit_id, attempt, runner, ifnull(fate, ''), started_ms, \
-                    ifnull(ended_ms, 0) from attempts order by commit_id, attempt";
+    let attempts = "select id, attempt, runner, ifnull(fate, ''), started_ms, ifnull(ended_ms, 0) \
+                    from attempts join commits on place = commit_place order by id, attempt";
     for row in ask(cast, attempts) {
         let attempt = Attempt {
             number: row[1].parse().unwrap(),
@@ -25,7 +25,8 @@ pub fn read(cast: &Cast) -> BTreeMap<String, Account> {
         };
         accounts.entry(row[0].clone()).or_default().attempts.push(attempt);
     }
-    let verdicts = "select commit_id, attempt, reported, verdict, ifnull(reason, '') from verdicts";
+    let verdicts = "select id, attempt, reported, verdict, ifnull(reason, '') \
+                    from verdicts join commits on place = commit_place";
     for row in ask(cast, verdicts) {
         let verdict = Verdict {
             attempt: row[1].parse().unwrap(),

@@ -15,8 +15,8 @@ fn stored(yard: &Yard, columns: &str, commit: &str) -> String {
 
 /// The commits that a commit stands for, oldest first.
 fn skipped(yard: &Yard, commit: &str) -> Vec<String> {
-    let sql = "select skipped_id from skipped_commits where commit_id = ";
-    yard.ask_database(&format!("{sql}'{commit}' order by position"))
+    let sql = "select skipped_id from skipped_commits join commits on place = commit_place";
+    yard.ask_database(&format!("{sql} where id = '{commit}' order by position"))
 }
 
 /// Waits until a commit has been handed in, as a new one.

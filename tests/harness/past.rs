@@ -11,16 +11,16 @@ const REMEMBER: &str = r#"
 import sqlite3, sys
 database, schema, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 db = sqlite3.connect(database, isolation_level=None)
-db.executescript(open(schema).read() + "PRAGMA user_version = 1; PRAGMA synchronous = OFF; BEGIN")
+db.executescript(open(schema).read() + "PRAGMA user_version = 2; PRAGMA synchronous = OFF; BEGIN")
 commits = [("%08x" % number * 5, number + 1) for number in range(count)]
 def insert(table, columns, values):
-    db.executemany("INSERT INTO %s (%s) VALUES (?1, %s)" % (table, columns, values), commits)
+    db.executemany("INSERT INTO %s (%s) VALUES (%s)" % (table, columns, values), commits)
 insert("commits", "id, place, project, branch, state, attempts, submitted_ms",
-       "?2, 'test_repo', 'main', 'done', 1, 1795356843000")
-insert("attempts", "commit_id, attempt, runner, instance, started_ms, ended_ms, fate",
-       "1, 'oak/1', printf('%032d', ?2), 1795356843000, 1795356844000, 'reported'")
-insert("verdicts", "commit_id, number, attempt, reported, verdict, passed, failed, skipped, "
-       "duration_ms, output_bytes, decided_ms", "0, 1, 1, 'passed', ?2, 0, 0, 1000, 0, 1795356844000")
+       "?1, ?2, 'test_repo', 'main', 'done', 1, 1795356843000")
+insert("attempts", "commit_place, attempt, runner, instance, started_ms, ended_ms, fate",
+       "?2, 1, 'oak/1', printf('%032d', ?2), 1795356843000, 1795356844000, 'reported'")
+insert("verdicts", "commit_place, number, attempt, reported, verdict, passed, failed, skipped, "
+       "duration_ms, output_bytes, decided_ms", "?2, 0, 1, 1, 'passed', ?2, 0, 0, 1000, 0, 1795356844000")
 db.execute("COMMIT")
 "#;
 

@@ -2,11 +2,13 @@
 
 PRAGMA application_id = 0x504f4e54; -- "PONT"
 
+-- All else names a commit by its place. Places rise, so what is new goes to the end of each table. Ids do not: a row with an id at its front
+-- is somewhere among all others, and to write it takes a page of its own.
 CREATE TABLE commits (
-    id            TEXT    NOT NULL PRIMARY KEY,
+    place         INTEGER NOT NULL PRIMARY KEY,      -- in the queue: lower comes first; a retry goes to another one
+    id            TEXT    NOT NULL UNIQUE,
     project       TEXT    NOT NULL,
     branch        TEXT,
-    place         INTEGER NOT NULL UNIQUE,           -- in the queue: lower comes first
     state         TEXT    NOT NULL CHECK (state IN ('queued', 'running', 'done')),
     attempts      INTEGER NOT NULL DEFAULT 0,        -- the highest number that was given to a try
     lost          INTEGER NOT NULL DEFAULT 0,        -- how many of them lost their runner since the last retry
@@ -19,13 +21,13 @@ CREATE TABLE commits (
     author        TEXT,
     committed_ms  INTEGER,
     skipped_unnamed INTEGER NOT NULL DEFAULT 0       -- how many it stands for beside its skipped_commits
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
-CREATE INDEX commits_of_project ON commits (project, place);
+CREATE INDEX commits_of_project ON commits (project); -- and by place, as each index is
 
 -- Each verdict is written once. The one that holds has as its number the commit's retries; lower ones are history.
 CREATE TABLE verdicts (
-    commit_id     TEXT    NOT NULL REFERENCES commits (id),
+    commit_place  INTEGER NOT NULL REFERENCES commits (place) ON UPDATE CASCADE,
     number        INTEGER NOT NULL,
     attempt       INTEGER NOT NULL,                  -- the one that was reported, or the last; 0 where there was none
     reported      INTEGER NOT NULL,                  -- 1 where a runner's report decided
@@ -37,11 +39,11 @@ CREATE TABLE verdicts (
     duration_ms   INTEGER NOT NULL,
     output_bytes  INTEGER,                           -- null where nobody said how much there should be
     decided_ms    INTEGER NOT NULL,
-    PRIMARY KEY (commit_id, number)
+    PRIMARY KEY (commit_place, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attempts (
-    commit_id     TEXT    NOT NULL REFERENCES commits (id),
+    commit_place  INTEGER NOT NULL REFERENCES commits (place) ON UPDATE CASCADE,
     attempt       INTEGER NOT NULL,
     runner        TEXT    NOT NULL,
     instance      TEXT    NOT NULL,
@@ -50,11 +52,11 @@ CREATE TABLE attempts (
     first_output_ms INTEGER,                         -- the same
     ended_ms      INTEGER,
     fate          TEXT    CHECK (fate IN ('reported', 'lost', 'given_back', 'cancelled')),
-    PRIMARY KEY (commit_id, attempt)
+    PRIMARY KEY (commit_place, attempt)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE units (
-    commit_id     TEXT    NOT NULL,
+    commit_place  INTEGER NOT NULL REFERENCES commits (place) ON UPDATE CASCADE,
     attempt       INTEGER NOT NULL,
     position      INTEGER NOT NULL,
     unit          TEXT    NOT NULL,
@@ -64,26 +66,26 @@ CREATE TABLE units (
     passed        INTEGER NOT NULL,
     failed        INTEGER NOT NULL,
     skipped       INTEGER NOT NULL,
-    PRIMARY KEY (commit_id, attempt, position)
+    PRIMARY KEY (commit_place, attempt, position)
 ) STRICT, WITHOUT ROWID;
 
 -- The cases of a unit that were named; its counts hold for all of them.
 CREATE TABLE cases (
-    commit_id     TEXT    NOT NULL,
+    commit_place  INTEGER NOT NULL REFERENCES commits (place) ON UPDATE CASCADE,
     attempt       INTEGER NOT NULL,
     unit          INTEGER NOT NULL,                  -- the unit's position
     position      INTEGER NOT NULL,
     name          TEXT    NOT NULL,
     outcome       TEXT    NOT NULL,
     duration_ms   INTEGER,
-    PRIMARY KEY (commit_id, attempt, unit, position)
+    PRIMARY KEY (commit_place, attempt, unit, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE skipped_commits (
-    commit_id     TEXT    NOT NULL REFERENCES commits (id),
+    commit_place  INTEGER NOT NULL REFERENCES commits (place) ON UPDATE CASCADE,
     position      INTEGER NOT NULL,
     skipped_id    TEXT    NOT NULL,
-    PRIMARY KEY (commit_id, position)
+    PRIMARY KEY (commit_place, position)
 ) STRICT, WITHOUT ROWID;
 
 -- What a user set by a word: 'paused' is there while nothing is handed out.

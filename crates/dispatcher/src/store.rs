@@ -3,6 +3,7 @@
 mod place;
 mod reader;
 mod rows;
+mod steps;
 mod write;
 
 use std::fs::{self, File};
@@ -17,16 +18,12 @@ use pontus_scheduler::Record;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
 use rusqlite::ffi::SQLITE_IOERR_FSYNC;
-use rusqlite_migration::{M, Migrations};
 
 use self::place::Place;
 pub use self::reader::{LazyReader, Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
 use crate::folder::{UNFINISHED, sync_folder};
-
-/// The schema, step by step. A step that has been published is never changed.
-const STEPS: &[M<'_>] = &[M::up(include_str!("schema.sql"))];
 
 /// `application_id` of a database that is ours.
 const APPLICATION_ID: i64 = 0x504f_4e54;
@@ -215,7 +212,8 @@ fn open(path: &Path) -> Result<Connection> {
     refuse_foreign(&database)?;
     database.set_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     let mode: String = database.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    database.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+    // Foreign keys come last: until then tables may be put in the place of others.
+    database.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF")?;
     database.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     // The tables' checks are for others who write into them. What we write are words of types; to check each row costs a tenth of
     // all that is done for it, since the words of a check are put into a table of their own each time.
@@ -224,7 +222,8 @@ fn open(path: &Path) -> Result<Connection> {
     if (mode.as_str(), synchronous) != ("wal", 2) {
         bail!("it does not promise durability here (journal {mode}, synchronous {synchronous})");
     }
-    Migrations::from_slice(STEPS).to_latest(&mut database)?;
+    steps::take(&mut database)?;
+    database.execute_batch("PRAGMA foreign_keys = ON")?;
     Ok(database)
 }
 
@@ -236,8 +235,7 @@ fn refuse_foreign(database: &Connection) -> Result<()> {
     if id != APPLICATION_ID && (id != 0 || tables > 0) {
         bail!("it is not a database of Pontus; give another --results-dir");
     }
-    let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version > STEPS.len() as i64 {
+    if steps::version(database)? > steps::NEWEST {
         bail!("it was written by a newer dispatcher; use that one, or another --results-dir");
     }
     Ok(())

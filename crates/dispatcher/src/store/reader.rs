@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
 use super::place::Place;
-use super::rows::{checked, checked_option, facts, header, labels, skipped, verdict};
+use super::rows::{OF_COMMIT, checked, checked_option, facts, header, labels, skipped, verdict};
 use crate::header::Header;
 use crate::results::Facts;
 
@@ -123,7 +123,7 @@ impl Reader {
     /// Where the database cannot be read.
     pub fn newest(&self, count: u32) -> Result<Vec<CommitLine>> {
         let sql = "SELECT c.id, c.project, c.branch, c.state, v.verdict FROM commits c \
-                   LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
+                   LEFT JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
                    ORDER BY c.place DESC LIMIT ?1";
         let mut query = self.database.prepare_cached(sql)?;
         let rows = query.query_map([count], commit_line)?;
@@ -136,7 +136,7 @@ impl Reader {
     /// Where the database cannot be read.
     pub fn standing(&self, commit: CommitId) -> Result<Option<Standing>> {
         let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts) FROM commits c \
-                   LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
+                   LEFT JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
                    WHERE c.id = ?1";
         let mut query = self.database.prepare_cached(sql)?;
         let standing = |row: &Row<'_>| {
@@ -152,9 +152,10 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn output_bytes(&self, commit: CommitId, attempt: Attempt) -> Result<Option<u64>> {
-        let sql = "SELECT output_bytes FROM verdicts \
-                   WHERE commit_id = ?1 AND attempt = ?2 AND reported";
-        let mut query = self.database.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT output_bytes FROM verdicts WHERE {OF_COMMIT} AND attempt = ?2 AND reported"
+        );
+        let mut query = self.database.prepare_cached(&sql)?;
         let found = query.query_row(params![commit.to_string(), attempt.0], |row| row.get(0));
         let found = found.optional().with_context(|| format!("cannot read {commit}"))?;
         Ok(found.flatten())
@@ -185,9 +186,11 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn units(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<UnitReport>> {
-        let sql = "SELECT unit, outcome, exit, duration_ms, passed, failed, skipped FROM units \
-                   WHERE commit_id = ?1 AND attempt = ?2 ORDER BY position";
-        let mut query = self.database.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT unit, outcome, exit, duration_ms, passed, failed, skipped FROM units \
+             WHERE {OF_COMMIT} AND attempt = ?2 ORDER BY position"
+        );
+        let mut query = self.database.prepare_cached(&sql)?;
         let rows = query.query_map(params![commit.to_string(), attempt.0], unit)?;
         let mut units: Vec<UnitReport> =
             rows.collect::<rusqlite::Result<_>>().context("cannot read units")?;
@@ -201,9 +204,11 @@ impl Reader {
 
     /// The cases of an attempt, each with its unit's position.
     fn cases(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<(usize, CaseReport)>> {
-        let sql = "SELECT unit, name, outcome, duration_ms FROM cases \
-                   WHERE commit_id = ?1 AND attempt = ?2 ORDER BY unit, position";
-        let mut query = self.database.prepare_cached(sql)?;
+        let sql = format!(
+            "SELECT unit, name, outcome, duration_ms FROM cases \
+             WHERE {OF_COMMIT} AND attempt = ?2 ORDER BY unit, position"
+        );
+        let mut query = self.database.prepare_cached(&sql)?;
         let rows = query.query_map(params![commit.to_string(), attempt.0], case)?;
         rows.collect::<rusqlite::Result<_>>().context("cannot read cases")
     }
@@ -211,7 +216,8 @@ impl Reader {
     fn decided(&self, commit: CommitId) -> Result<Option<Decided>> {
         let sql = format!(
             "SELECT {DECIDED} FROM commits c \
-             JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries WHERE c.id = ?1"
+             JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
+             WHERE c.id = ?1"
         );
         let mut query = self.database.prepare_cached(&sql)?;
         query.query_row([commit.to_string()], decided).optional().context("cannot read a verdict")
@@ -219,10 +225,11 @@ impl Reader {
 
     fn attempts(&self, commit: CommitId) -> Result<Vec<AttemptLine>> {
         let sql = "SELECT a.attempt, a.runner, a.fate, v.verdict, a.started_ms, a.checked_out_ms, \
-                          a.first_output_ms, a.ended_ms FROM attempts a \
-                   LEFT JOIN verdicts v ON v.commit_id = a.commit_id AND v.attempt = a.attempt \
+                          a.first_output_ms, a.ended_ms FROM commits c \
+                   JOIN attempts a ON a.commit_place = c.place \
+                   LEFT JOIN verdicts v ON v.commit_place = c.place AND v.attempt = a.attempt \
                                        AND v.reported \
-                   WHERE a.commit_id = ?1 ORDER BY a.attempt DESC LIMIT ?2";
+                   WHERE c.id = ?1 ORDER BY a.attempt DESC LIMIT ?2";
         let mut query = self.database.prepare_cached(sql)?;
         let rows =
             query.query_map(params![commit.to_string(), ATTEMPTS_SHOWN_MAX], attempt_line)?;
@@ -235,7 +242,8 @@ impl Reader {
     /// The middle of what the project's newest commits took.
     fn usual_ms(&self, project: &ProjectName) -> Result<Option<u64>> {
         let sql = "SELECT v.duration_ms FROM commits c \
-                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries AND v.reported \
+                   JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
+                                  AND v.reported \
                    WHERE c.project = ?1 ORDER BY c.place DESC LIMIT ?2";
         let mut query = self.database.prepare_cached(sql)?;
         let rows = query.query_map(params![project.as_str(), USUAL_OF], |row| row.get(0))?;

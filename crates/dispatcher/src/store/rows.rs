@@ -18,8 +18,11 @@ const STORED: &str = "\
            v.attempt, v.reported, c.labels, c.retries \
     FROM commits c \
     LEFT JOIN attempts a \
-      ON c.state = 'running' AND a.commit_id = c.id AND a.attempt = c.attempts \
-    LEFT JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries";
+      ON c.state = 'running' AND a.commit_place = c.place AND a.attempt = c.attempts \
+    LEFT JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries";
+
+/// Rows of a table that belong to the commit whose id is the first parameter.
+pub(super) const OF_COMMIT: &str = "commit_place = (SELECT place FROM commits WHERE id = ?1)";
 
 impl Store {
     /// What the scheduler goes on from.
@@ -47,8 +50,8 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub fn decided(&self) -> Result<Vec<(CommitId, i64)>> {
-        let sql = "SELECT v.commit_id, v.decided_ms FROM commits c \
-                   JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries";
+        let sql = "SELECT c.id, v.decided_ms FROM commits c \
+                   JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries";
         let mut query = self.database.prepare(sql)?;
         let rows = query.query_map([], |row| Ok((checked(row, 0)?, row.get(1)?)))?;
         rows.collect::<rusqlite::Result<_>>().context("cannot read the verdicts")
@@ -78,8 +81,8 @@ pub(super) fn facts(database: &Connection, commit: CommitId) -> Result<Option<Fa
                       v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
                       c.skipped_unnamed, v.decided_ms, c.attempts \
                FROM commits c \
-               JOIN verdicts v ON v.commit_id = c.id AND v.number = c.retries \
-               LEFT JOIN attempts a ON a.commit_id = c.id AND a.attempt = v.attempt \
+               JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
+               LEFT JOIN attempts a ON a.commit_place = c.place AND a.attempt = v.attempt \
                WHERE c.id = ?1";
     let mut query = database.prepare_cached(sql)?;
     let found = query.query_row([commit.to_string()], |row| facts_of(commit, row)).optional();
@@ -96,7 +99,8 @@ pub(super) fn header(
     attempt: Attempt,
 ) -> Result<Option<Header>> {
     let sql = "SELECT c.project, c.branch, a.attempt, a.runner, a.started_ms, c.skipped_unnamed \
-               FROM commits c JOIN attempts a ON a.commit_id = c.id WHERE c.id = ?1 AND a.attempt = ?2";
+               FROM commits c JOIN attempts a ON a.commit_place = c.place \
+               WHERE c.id = ?1 AND a.attempt = ?2";
     let mut query = database.prepare_cached(sql)?;
     let read = |row: &Row<'_>| header_of(commit, row, 5);
     let found = query.query_row(params![commit.to_string(), attempt.0], read).optional();
@@ -107,8 +111,8 @@ pub(super) fn header(
 
 /// What a commit stands for, oldest first.
 pub(super) fn skipped(database: &Connection, commit: CommitId) -> Result<Vec<CommitId>> {
-    let sql = "SELECT skipped_id FROM skipped_commits WHERE commit_id = ?1 ORDER BY position";
-    let mut query = database.prepare_cached(sql)?;
+    let sql = format!("SELECT skipped_id FROM skipped_commits WHERE {OF_COMMIT} ORDER BY position");
+    let mut query = database.prepare_cached(&sql)?;
     let rows = query.query_map([commit.to_string()], |row| checked(row, 0))?;
     rows.collect::<rusqlite::Result<_>>().context("cannot read what a commit stands for")
 }

@@ -184,6 +184,19 @@ fn units_and_cases_can_be_asked_for() {
 }
 
 #[test]
+fn what_is_known_of_a_commit_goes_along_to_its_next_place() {
+    let again = Record::Retried { commit: commit(), place: 8 };
+    let life = [submitted(), assigned(1), decided(1, Why::Report), again, assigned(2)];
+    let (folder, _store, stored) = stored_after(&life);
+    assert_eq!((stored[0].place, stored[0].attempts), (8, 2));
+    let reader = Reader::open(&folder.path().join("pontus.db")).unwrap();
+    let shown = reader.shown(commit()).unwrap().unwrap();
+    assert_eq!((shown.attempts.len(), shown.submission.skipped.len()), (2, 2));
+    assert_eq!(reader.units(commit(), Attempt(1)).unwrap(), report().units);
+    assert_eq!(reader.output_bytes(commit(), Attempt(1)).unwrap(), Some(17));
+}
+
+#[test]
 fn lost_runners_are_an_error() {
     let (_folder, store, stored) =
         stored_after(&[submitted(), assigned(1), decided(1, Why::RunnersLost(1))]);

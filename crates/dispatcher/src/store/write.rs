@@ -24,47 +24,45 @@ impl Store {
                 self.write_submission(submission, *place, now_ms)
             }
             Record::Assigned { commit, attempt, runner, instance } => {
+                let place = self.place(*commit)?;
                 self.execute(
-                    "INSERT INTO attempts (commit_id, attempt, runner, instance, started_ms) \
+                    "INSERT INTO attempts (commit_place, attempt, runner, instance, started_ms) \
                      VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![
-                        commit.to_string(),
-                        attempt.0,
-                        runner.as_str(),
-                        instance.as_str(),
-                        now_ms
-                    ],
+                    params![place, attempt.0, runner.as_str(), instance.as_str(), now_ms],
                 )?;
                 self.execute(
-                    "UPDATE commits SET state = 'running', attempts = ?2 WHERE id = ?1",
-                    params![commit.to_string(), attempt.0],
+                    "UPDATE commits SET state = 'running', attempts = ?2 WHERE place = ?1",
+                    params![place, attempt.0],
                 )
             }
             Record::Lost { commit, attempt } => {
-                self.end_attempt(*commit, *attempt, "lost", now_ms)?;
+                let place = self.place(*commit)?;
+                self.end_attempt(place, *attempt, "lost", now_ms)?;
                 self.execute(
-                    "UPDATE commits SET state = 'queued', lost = lost + 1 WHERE id = ?1",
-                    [commit.to_string()],
+                    "UPDATE commits SET state = 'queued', lost = lost + 1 WHERE place = ?1",
+                    [place],
                 )
             }
             Record::GivenBack { commit, attempt } => {
-                self.end_attempt(*commit, *attempt, "given_back", now_ms)?;
-                self.execute(
-                    "UPDATE commits SET state = 'queued' WHERE id = ?1",
-                    [commit.to_string()],
-                )
+                let place = self.place(*commit)?;
+                self.end_attempt(place, *attempt, "given_back", now_ms)?;
+                self.execute("UPDATE commits SET state = 'queued' WHERE place = ?1", [place])
             }
             Record::Retried { commit, place } => self.execute(
                 "UPDATE commits SET state = 'queued', place = ?2, lost = 0, retries = retries + 1 \
-                 WHERE id = ?1",
-                params![commit.to_string(), place],
+                 WHERE place = ?1",
+                params![self.place(*commit)?, place],
             ),
             Record::Paused(true) => {
                 self.execute("INSERT OR IGNORE INTO settings (name) VALUES ('paused')", [])
             }
             Record::Paused(false) => self.execute("DELETE FROM settings WHERE name = 'paused'", []),
             Record::Decided { commit, attempt, why } => {
-                self.write_verdict(*commit, *attempt, *why, enclosed, now_ms)
+                let place = self.place(*commit)?;
+                if let Why::GaveWay(newer) = why {
+                    self.add_skipped(self.place(*newer)?, *commit)?;
+                }
+                self.write_verdict(place, *attempt, *why, enclosed, now_ms)
             }
         }
     }
@@ -96,21 +94,28 @@ impl Store {
                 ":skipped_unnamed": stored_number(submission.skipped_unnamed),
             },
         )?;
-        self.write_skipped(submission.commit, &submission.skipped)
+        self.write_skipped(place, &submission.skipped)
     }
 
-    fn write_skipped(&self, commit: CommitId, skipped: &[CommitId]) -> rusqlite::Result<()> {
+    /// By which a commit is named in all tables but its own.
+    fn place(&self, commit: CommitId) -> rusqlite::Result<u64> {
+        let sql = "SELECT place FROM commits WHERE id = ?1";
+        self.database.prepare_cached(sql)?.query_row([commit.to_string()], |row| row.get(0))
+    }
+
+    fn write_skipped(&self, place: u64, skipped: &[CommitId]) -> rusqlite::Result<()> {
         skipped.iter().enumerate().try_for_each(|(position, skipped)| {
             self.execute(
-                "INSERT INTO skipped_commits (commit_id, position, skipped_id) VALUES (?1, ?2, ?3)",
-                params![commit.to_string(), position as i64, skipped.to_string()],
+                "INSERT INTO skipped_commits (commit_place, position, skipped_id) \
+                 VALUES (?1, ?2, ?3)",
+                params![place, position as i64, skipped.to_string()],
             )
         })
     }
 
     fn write_verdict(
         &self,
-        commit: CommitId,
+        place: u64,
         attempt: Attempt,
         why: Why,
         enclosed: &Enclosed,
@@ -122,7 +127,7 @@ impl Store {
                 let Enclosed::Report(report) = enclosed else {
                     unreachable!("the engine passes on the report that the event came with")
                 };
-                self.end_reported(commit, attempt, report, now_ms)?;
+                self.end_reported(place, attempt, report, now_ms)?;
                 report
             }
             Why::RunnersLost(count) => {
@@ -130,25 +135,24 @@ impl Store {
                 &ours
             }
             Why::Cancelled => {
-                self.end_attempt(commit, attempt, "cancelled", now_ms)?;
+                self.end_attempt(place, attempt, "cancelled", now_ms)?;
                 ours = said(Verdict::Cancelled, "at a user's word".to_owned());
                 &ours
             }
             Why::GaveWay(newer) => {
-                self.add_skipped(newer, commit)?;
                 ours = said(Verdict::Cancelled, format!("gave way to {newer}"));
                 &ours
             }
         };
-        self.execute("UPDATE commits SET state = 'done' WHERE id = ?1", [commit.to_string()])?;
+        self.execute("UPDATE commits SET state = 'done' WHERE place = ?1", [place])?;
         self.execute(
-            "INSERT INTO verdicts (commit_id, number, attempt, reported, verdict, reason, passed, \
-                                   failed, skipped, duration_ms, output_bytes, decided_ms) \
-             SELECT id, retries, :attempt, :reported, :verdict, :reason, :passed, \
-                    :failed, :skipped, :duration_ms, :output_bytes, :decided_ms \
-             FROM commits WHERE id = :commit",
+            "INSERT INTO verdicts (commit_place, number, attempt, reported, verdict, reason, \
+                                   passed, failed, skipped, duration_ms, output_bytes, decided_ms) \
+             SELECT place, retries, :attempt, :reported, :verdict, :reason, \
+                    :passed, :failed, :skipped, :duration_ms, :output_bytes, :decided_ms \
+             FROM commits WHERE place = :place",
             named_params! {
-                ":commit": commit.to_string(),
+                ":place": place,
                 ":attempt": attempt.0,
                 ":reported": why == Why::Report,
                 ":verdict": report.verdict.word(),
@@ -161,42 +165,37 @@ impl Store {
                 ":decided_ms": now_ms,
             },
         )?;
-        self.write_units(commit, attempt, report)
+        self.write_units(place, attempt, report)
     }
 
     /// Names one more commit that `newer` stands for: an older one than those that its observer named. Over the limit it is
     /// only counted.
-    fn add_skipped(&self, newer: CommitId, older: CommitId) -> rusqlite::Result<()> {
-        let sql = "SELECT count(*) FROM skipped_commits WHERE commit_id = ?1";
+    fn add_skipped(&self, newer: u64, older: CommitId) -> rusqlite::Result<()> {
+        let sql = "SELECT count(*) FROM skipped_commits WHERE commit_place = ?1";
         let named: usize =
-            self.database.prepare_cached(sql)?.query_row([newer.to_string()], |row| row.get(0))?;
+            self.database.prepare_cached(sql)?.query_row([newer], |row| row.get(0))?;
         if named >= SKIPPED_MAX {
             return self.execute(
-                "UPDATE commits SET skipped_unnamed = skipped_unnamed + 1 WHERE id = ?1",
-                [newer.to_string()],
+                "UPDATE commits SET skipped_unnamed = skipped_unnamed + 1 WHERE place = ?1",
+                [newer],
             );
         }
         self.execute(
-            "INSERT INTO skipped_commits (commit_id, position, skipped_id) \
-             SELECT ?1, coalesce(min(position), 0) - 1, ?2 FROM skipped_commits WHERE commit_id = ?1",
-            params![newer.to_string(), older.to_string()],
+            "INSERT INTO skipped_commits (commit_place, position, skipped_id) \
+             SELECT ?1, coalesce(min(position), 0) - 1, ?2 FROM skipped_commits \
+             WHERE commit_place = ?1",
+            params![newer, older.to_string()],
         )
     }
 
-    fn write_units(
-        &self,
-        commit: CommitId,
-        attempt: Attempt,
-        report: &Report,
-    ) -> rusqlite::Result<()> {
-        let commit = commit.to_string();
+    fn write_units(&self, place: u64, attempt: Attempt, report: &Report) -> rusqlite::Result<()> {
         report.units.iter().zip(0i64..).try_for_each(|(unit, position)| {
             self.execute(
-                "INSERT INTO units (commit_id, attempt, position, unit, outcome, exit, \
+                "INSERT INTO units (commit_place, attempt, position, unit, outcome, exit, \
                                     duration_ms, passed, failed, skipped) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 params![
-                    commit,
+                    place,
                     attempt.0,
                     position,
                     unit.unit.as_str(),
@@ -210,11 +209,11 @@ impl Store {
             )?;
             unit.cases.iter().zip(0i64..).try_for_each(|(case, number)| {
                 self.execute(
-                    "INSERT INTO cases (commit_id, attempt, unit, position, name, outcome, \
+                    "INSERT INTO cases (commit_place, attempt, unit, position, name, outcome, \
                                         duration_ms) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                     params![
-                        commit,
+                        place,
                         attempt.0,
                         position,
                         number,
@@ -229,21 +228,21 @@ impl Store {
 
     fn end_attempt(
         &self,
-        commit: CommitId,
+        place: u64,
         attempt: Attempt,
         fate: &str,
         now_ms: i64,
     ) -> rusqlite::Result<()> {
         self.execute(
             "UPDATE attempts SET ended_ms = ?3, fate = ?4 \
-             WHERE commit_id = ?1 AND attempt = ?2 AND ended_ms IS NULL",
-            params![commit.to_string(), attempt.0, now_ms, fate],
+             WHERE commit_place = ?1 AND attempt = ?2 AND ended_ms IS NULL",
+            params![place, attempt.0, now_ms, fate],
         )
     }
 
     fn end_reported(
         &self,
-        commit: CommitId,
+        place: u64,
         attempt: Attempt,
         report: &Report,
         now_ms: i64,
@@ -251,9 +250,9 @@ impl Store {
         self.execute(
             "UPDATE attempts SET ended_ms = ?3, fate = 'reported', checked_out_ms = ?4, \
                                  first_output_ms = ?5 \
-             WHERE commit_id = ?1 AND attempt = ?2",
+             WHERE commit_place = ?1 AND attempt = ?2",
             params![
-                commit.to_string(),
+                place,
                 attempt.0,
                 now_ms,
                 report.checked_out_ms.map(stored_number),
