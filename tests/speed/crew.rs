@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use pontus_proto::CommitId;
 use pontus_tests::{Process, Yard, made_up};
 use rustix::event::{Timespec, epoll};
 
@@ -154,12 +155,16 @@ pub fn register(number: usize) -> String {
     format!("{{\"type\":\"register\",\"instance\":\"{number:032x}\",\"project\":\"{PROJECT}\"}}\n")
 }
 
-/// A commit that nobody has made is handed in.
+/// A commit that nobody has made. Its id has no place among those of others that could be foreseen, as ids are.
+pub fn any_commit(number: u32) -> CommitId {
+    // Knuth's multiplier: the odd number next to 2^32 divided by the golden ratio.
+    made_up(number.wrapping_mul(2_654_435_761))
+}
+
+/// Such a commit is handed in.
 pub fn submit(number: u32) -> String {
-    format!(
-        "{{\"type\":\"submit\",\"commit\":\"{}\",\"project\":\"{PROJECT}\"}}\n",
-        made_up(number)
-    )
+    let commit = any_commit(number);
+    format!("{{\"type\":\"submit\",\"commit\":\"{commit}\",\"project\":\"{PROJECT}\"}}\n")
 }
 
 /// A runner asks for work.

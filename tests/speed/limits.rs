@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use pontus_tests::Yard;
 use rusqlite::Connection;
 
+use crate::crew::any_commit;
+
 /// What a database writes at least: a page.
 const PAGE: [u8; 4096] = [7; 4096];
 
@@ -54,7 +56,7 @@ impl Fsync {
 /// A row a transaction, as durable as a dispatcher's.
 pub struct Sqlite {
     database: Connection,
-    row: u64,
+    row: u32,
 }
 
 impl Sqlite {
@@ -71,7 +73,7 @@ impl Sqlite {
     pub fn commit(&mut self) {
         self.row += 1;
         let mut insert = self.database.prepare_cached("INSERT INTO rows VALUES (?1, ?2)").unwrap();
-        insert.execute((format!("{:040x}", self.row), "a commit that was handed in")).unwrap();
+        insert.execute((any_commit(self.row).to_string(), "a commit that was handed in")).unwrap();
     }
 }
 
