@@ -9,8 +9,8 @@ use crate::limits::{Sqlite, rate};
 use crate::table::Row;
 
 const RUNNERS: [usize; 3] = [1, 8, 64];
-const ROUNDS: usize = 2;
-const TIME: Duration = Duration::from_millis(800);
+const ROUNDS: usize = 4;
+const TIME: Duration = Duration::from_millis(600);
 
 /// At 64 runners so many times as many as rows are committed one by one.
 const GOAL: f64 = 3.0;
