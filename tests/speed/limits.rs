@@ -68,10 +68,12 @@ impl Sqlite {
         assert_eq!(mode, "wal");
         let table = "CREATE TABLE IF NOT EXISTS rows (id TEXT NOT NULL PRIMARY KEY, text TEXT) STRICT, WITHOUT ROWID";
         database.execute_batch(&format!("PRAGMA synchronous = FULL; {table}")).unwrap();
-        Sqlite { database, row: 0 }
+        let mut sqlite = Sqlite { database, row: 0 };
+        sqlite.make_log();
+        sqlite
     }
 
-    /// Makes its log as long as 600 rows need.
+    /// Makes its log as long as it gets by itself after a thousand rows, a third as many a second: a log that grows is another limit.
     fn make_log(&mut self) {
         self.commit();
         let path = self.database.path().unwrap().to_owned() + "-wal";
@@ -108,8 +110,8 @@ impl Loopback {
     }
 }
 
-/// The least that any server of this shape does for a hand-out: a thread for each connection, one that has the database, a single row
-/// in a log that need not grow, and no word of a protocol.
+/// The least that any server of this shape does for a hand-out: a thread for each connection, one that has the database, a single row,
+/// and no word of a protocol.
 pub struct Relay {
     from: TcpStream,
     to: TcpStream,
@@ -125,7 +127,6 @@ impl Relay {
             while observer.read_exact(&mut line).is_ok() && rows.send(line).is_ok() {}
         });
         let mut sqlite = Sqlite::in_folder(folder);
-        sqlite.make_log();
         thread::spawn(move || {
             for line in lines {
                 sqlite.commit();
