@@ -1,12 +1,16 @@
 //! The work folder of a clone: a numbered place for each slot, which one process at a time has.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirEntry, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 /// More runners on one clone than anybody starts.
 const PLACES_MAX: usize = 4096;
+
+/// What a place is called, before its number.
+const PREFIX: &str = "slot-";
 
 /// The place of one slot.
 #[derive(Debug)]
@@ -38,9 +42,8 @@ impl Place {
     /// # Errors
     /// What the file system says.
     pub fn take_abandoned(work_dir: &Path) -> Result<Vec<Place>> {
-        let folders = (1..=PLACES_MAX).map(|number| folder(work_dir, number));
-        let free = folders.filter(|folder| folder.exists()).map(|folder| Place::lock(&folder));
-        free.filter_map(Result::transpose).collect()
+        let folders = folders(work_dir)?;
+        folders.iter().filter_map(|folder| Place::lock(folder).transpose()).collect()
     }
 
     /// The place, unless a process has it.
@@ -75,5 +78,36 @@ impl Place {
 }
 
 fn folder(work_dir: &Path, number: usize) -> PathBuf {
-    work_dir.join(format!("slot-{number}"))
+    work_dir.join(format!("{PREFIX}{number}"))
+}
+
+/// The places that are there.
+fn folders(work_dir: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(work_dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.with_context(|| format!("cannot list {}", work_dir.display()))?;
+    let is_place = |entry: &DirEntry| {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    Ok(entries.iter().filter(|entry| is_place(entry)).map(DirEntry::path).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_that_nobody_has_are_abandoned() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second] = [(); 2].map(|()| Place::take(folder.path()).unwrap());
+        fs::create_dir(folder.path().join("slot-of-mine")).unwrap();
+        drop(second);
+        let abandoned = Place::take_abandoned(folder.path()).unwrap();
+        let folders: Vec<_> = abandoned.iter().map(|place| place.folder.file_name()).collect();
+        assert_eq!(folders, [Some("slot-2".as_ref())]);
+        drop(first);
+        // The one that we have is not free, either.
+        assert_eq!(Place::take_abandoned(folder.path()).unwrap().len(), 1);
+    }
 }
