@@ -1,6 +1,6 @@
 //! What the dispatcher remembers, in SQLite. One thread owns it; all that has arrived goes into one transaction.
 
-mod place;
+mod files;
 mod reader;
 mod rows;
 mod steps;
@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
 use rusqlite::ffi::SQLITE_IOERR_FSYNC;
 
-use self::place::Place;
+use self::files::Files;
 pub use self::reader::{LazyReader, Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
@@ -54,7 +54,7 @@ pub struct Store {
     is_log_made: bool,
     path: PathBuf,
     /// The files that are open.
-    place: Place,
+    files: Files,
 }
 
 impl Store {
@@ -64,14 +64,14 @@ impl Store {
     /// Where it cannot be read, is not ours, is newer than this program, or does not promise to be durable.
     pub fn open(path: &Path) -> Result<Store> {
         let database = open(path).with_context(|| format!("cannot use {}", path.display()))?;
-        let (path, place) = (path.to_owned(), Place::of(path));
+        let (path, files) = (path.to_owned(), Files::of(path));
         let (in_transaction, is_log_made) = (false, false);
-        Ok(Store { database, in_transaction, transactions: 0, is_log_made, path, place })
+        Ok(Store { database, in_transaction, transactions: 0, is_log_made, path, files })
     }
 
     /// Whether what is open is still what the next start would find.
     pub fn is_in_place(&self) -> bool {
-        Place::of(&self.path) == self.place
+        Files::of(&self.path) == self.files
     }
 
     /// Whether it can be written to: nobody else has locked it.
@@ -88,8 +88,8 @@ impl Store {
     /// Where the name is another file's by now, or the new one cannot be written. [`DiskFailed`] where it has its name and
     /// cannot be used: only a restart can go on with it then.
     pub fn renewed(&self) -> Result<Store> {
-        let there = Place::of(&self.path).database;
-        if there.is_some() && there != self.place.database {
+        let there = Files::of(&self.path).database;
+        if there.is_some() && there != self.files.database {
             bail!("{} is another file now", self.path.display());
         }
         let new = self.path.with_added_extension(UNFINISHED);
@@ -103,7 +103,7 @@ impl Store {
             self.checkpoint()?;
         }
         // It would be taken for the new one's. The old file is whole without it by now, should we be killed here.
-        for path in place::beside(&self.path) {
+        for path in files::beside(&self.path) {
             fs::remove_file(path).or_else(|error| match error.kind() {
                 ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
@@ -181,7 +181,7 @@ impl Store {
     fn make_log(&mut self) -> Result<()> {
         // Nobody else adds to it meanwhile.
         self.begin()?;
-        let made = self.is_in_place().then(|| lengthen(&place::beside(&self.path)[0]));
+        let made = self.is_in_place().then(|| lengthen(&files::beside(&self.path)[0]));
         self.roll_back();
         Ok(made.unwrap_or(Ok(()))?)
     }

@@ -12,7 +12,7 @@ use pontus_proto::{
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
-use super::place::Place;
+use super::files::Files;
 use super::rows::{OF_COMMIT, checked, checked_option, facts, header, labels, skipped, verdict};
 use crate::header::Header;
 use crate::results::Facts;
@@ -29,7 +29,7 @@ const DECIDED: &str = "v.verdict, v.reason, v.attempt, v.passed, v.failed, v.ski
 pub struct Reader {
     database: Connection,
     path: PathBuf,
-    place: Place,
+    files: Files,
 }
 
 /// One that is opened by the first question: most of those who may ask never do.
@@ -71,18 +71,18 @@ impl Reader {
     pub fn open(path: &Path) -> Result<Reader> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         // Asked before, so that a file that takes its place meanwhile is noticed.
-        let place = Place::of(path);
+        let files = Files::of(path);
         let open = || {
             let database = Connection::open_with_flags(path, flags)?;
             database.busy_timeout(BUSY).map(|()| database)
         };
         let database = open().with_context(|| format!("cannot look into {}", path.display()))?;
-        Ok(Reader { database, path: path.to_owned(), place })
+        Ok(Reader { database, path: path.to_owned(), files })
     }
 
     /// Looks into the file that has the name now, where that is another one. While there is none, the last one has to do.
     pub fn follow(&mut self) {
-        if Place::of(&self.path).database != self.place.database
+        if Files::of(&self.path).database != self.files.database
             && let Ok(reader) = Reader::open(&self.path)
         {
             *self = reader;

@@ -10,7 +10,7 @@ use pontus_simulation::{Player, RunId};
 use tempfile::TempDir;
 
 use super::Store;
-use super::place::beside;
+use super::files::beside;
 use crate::engine::Enclosed;
 
 /// How many seeds are played. Each of them has some sixty syncs.

@@ -10,7 +10,7 @@ use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::place::beside;
+use super::files::beside;
 use super::{LOG_BYTES, Reader, Store};
 use crate::engine::Enclosed;
 

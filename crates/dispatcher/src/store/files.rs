@@ -11,17 +11,17 @@ const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// The files; none where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Files {
     /// The database itself.
     pub database: Option<Identity>,
     beside: [Option<Identity>; 2],
 }
 
-impl Place {
+impl Files {
     /// What is there now.
-    pub fn of(path: &Path) -> Place {
+    pub fn of(path: &Path) -> Files {
         let file = |path: &Path| Identity::named(path).ok();
-        Place { database: file(path), beside: beside(path).map(|path| file(&path)) }
+        Files { database: file(path), beside: beside(path).map(|path| file(&path)) }
     }
 }
 
