@@ -73,7 +73,7 @@ impl Sqlite {
         sqlite
     }
 
-    /// Makes its log as long as it gets by itself after a thousand rows, a third as many a second: a log that grows is another limit.
+    /// Makes its log longer than it gets by itself. Until then rows come at a third of the speed: a log that grows is another limit.
     fn make_log(&mut self) {
         self.commit();
         let path = self.database.path().unwrap().to_owned() + "-wal";

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
 use super::files::Files;
-use super::rows::{OF_COMMIT, checked, checked_option, facts, header, labels, skipped, verdict};
+use super::rows::{checked, checked_option, facts, header, labels, skipped, verdict};
 use crate::header::Header;
 use crate::results::Facts;
 
@@ -152,10 +152,10 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn output_bytes(&self, commit: CommitId, attempt: Attempt) -> Result<Option<u64>> {
-        let sql = format!(
-            "SELECT output_bytes FROM verdicts WHERE {OF_COMMIT} AND attempt = ?2 AND reported"
-        );
-        let mut query = self.database.prepare_cached(&sql)?;
+        let sql = "SELECT v.output_bytes FROM commits c \
+                   JOIN verdicts v ON v.commit_place = c.place \
+                   WHERE c.id = ?1 AND v.attempt = ?2 AND v.reported";
+        let mut query = self.database.prepare_cached(sql)?;
         let found = query.query_row(params![commit.to_string(), attempt.0], |row| row.get(0));
         let found = found.optional().with_context(|| format!("cannot read {commit}"))?;
         Ok(found.flatten())
@@ -186,11 +186,10 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn units(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<UnitReport>> {
-        let sql = format!(
-            "SELECT unit, outcome, exit, duration_ms, passed, failed, skipped FROM units \
-             WHERE {OF_COMMIT} AND attempt = ?2 ORDER BY position"
-        );
-        let mut query = self.database.prepare_cached(&sql)?;
+        let sql = "SELECT u.unit, u.outcome, u.exit, u.duration_ms, u.passed, u.failed, u.skipped \
+                   FROM commits c JOIN units u ON u.commit_place = c.place \
+                   WHERE c.id = ?1 AND u.attempt = ?2 ORDER BY u.position";
+        let mut query = self.database.prepare_cached(sql)?;
         let rows = query.query_map(params![commit.to_string(), attempt.0], unit)?;
         let mut units: Vec<UnitReport> =
             rows.collect::<rusqlite::Result<_>>().context("cannot read units")?;
@@ -204,11 +203,10 @@ impl Reader {
 
     /// The cases of an attempt, each with its unit's position.
     fn cases(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<(usize, CaseReport)>> {
-        let sql = format!(
-            "SELECT unit, name, outcome, duration_ms FROM cases \
-             WHERE {OF_COMMIT} AND attempt = ?2 ORDER BY unit, position"
-        );
-        let mut query = self.database.prepare_cached(&sql)?;
+        let sql = "SELECT k.unit, k.name, k.outcome, k.duration_ms \
+                   FROM commits c JOIN cases k ON k.commit_place = c.place \
+                   WHERE c.id = ?1 AND k.attempt = ?2 ORDER BY k.unit, k.position";
+        let mut query = self.database.prepare_cached(sql)?;
         let rows = query.query_map(params![commit.to_string(), attempt.0], case)?;
         rows.collect::<rusqlite::Result<_>>().context("cannot read cases")
     }

@@ -21,9 +21,6 @@ const STORED: &str = "\
       ON c.state = 'running' AND a.commit_place = c.place AND a.attempt = c.attempts \
     LEFT JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries";
 
-/// Rows of a table that belong to the commit whose id is the first parameter.
-pub(super) const OF_COMMIT: &str = "commit_place = (SELECT place FROM commits WHERE id = ?1)";
-
 impl Store {
     /// What the scheduler goes on from.
     ///
@@ -111,8 +108,10 @@ pub(super) fn header(
 
 /// What a commit stands for, oldest first.
 pub(super) fn skipped(database: &Connection, commit: CommitId) -> Result<Vec<CommitId>> {
-    let sql = format!("SELECT skipped_id FROM skipped_commits WHERE {OF_COMMIT} ORDER BY position");
-    let mut query = database.prepare_cached(&sql)?;
+    let sql = "SELECT s.skipped_id FROM commits c \
+               JOIN skipped_commits s ON s.commit_place = c.place \
+               WHERE c.id = ?1 ORDER BY s.position";
+    let mut query = database.prepare_cached(sql)?;
     let rows = query.query_map([commit.to_string()], |row| checked(row, 0))?;
     rows.collect::<rusqlite::Result<_>>().context("cannot read what a commit stands for")
 }

@@ -31,14 +31,22 @@ pub fn version(database: &Connection) -> rusqlite::Result<usize> {
 /// # Errors
 /// Where the database cannot be written. It is as it was then.
 pub fn take(database: &mut Connection) -> Result<()> {
-    if version(database)? == 0 {
-        let transaction = database.transaction()?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", NEWEST)?;
-        transaction.commit()?;
-    } else if version(database)? < NEWEST {
-        info!("bringing the database of an older dispatcher up to date, which is done once");
+    match version(database)? {
+        NEWEST => Ok(()),
+        0 => Ok(make(database)?),
+        _ => bring_up_to_date(database),
     }
+}
+
+fn make(database: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = database.transaction()?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "user_version", NEWEST)?;
+    transaction.commit()
+}
+
+fn bring_up_to_date(database: &mut Connection) -> Result<()> {
+    info!("bringing the database of an older dispatcher up to date, which is done once");
     let taken = Migrations::from_slice(STEPS).to_latest(database);
     taken.map_err(reason).context(
         "an older dispatcher has made it, and it cannot be brought up to date; it needs about as much room again",
@@ -79,25 +87,26 @@ mod tests {
         INSERT INTO skipped_commits VALUES ('f0', -1, 'b0'), ('f0', 0, 'b1');
         INSERT INTO settings VALUES ('paused');";
 
+    const COMMITS: &str = "\
+        SELECT id, project, branch, place, state, attempts, lost, retries, labels, submitted_ms, \
+               previous, tree, subject, author, committed_ms, skipped_unnamed \
+        FROM commits ORDER BY id";
+
+    /// The tables that name commits, each with what its rows are in the order of.
+    const OF_COMMITS: [(&str, &str); 5] = [
+        ("verdicts", "number"),
+        ("attempts", "attempt"),
+        ("units", "position"),
+        ("cases", "unit, position"),
+        ("skipped_commits", "position"),
+    ];
+
     fn of_version_1() -> Connection {
         let database = Connection::open_in_memory().unwrap();
         database.execute_batch(include_str!("version_1.sql")).unwrap();
         database.execute_batch(HISTORY).unwrap();
         database.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA user_version = 1").unwrap();
         database
-    }
-
-    #[test]
-    fn one_that_has_no_room_for_it_stays_as_it_is_and_says_so_in_a_line() {
-        let mut database = of_version_1();
-        let (before, history) = (tables(&database), rows(&database, COMMITS));
-        let pages: i64 = database.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-        database.pragma_update(None, "max_page_count", pages + 3).unwrap();
-        let said = format!("{:#}", take(&mut database).unwrap_err());
-        assert!(said.contains("about as much room again: ") && said.contains("full"), "{said}");
-        assert!(said.len() < 250, "{said}");
-        assert_eq!((tables(&database), rows(&database, COMMITS)), (before, history));
-        assert_eq!(version(&database).unwrap(), 1);
     }
 
     fn rows(database: &Connection, sql: &str) -> Vec<Vec<Value>> {
@@ -130,18 +139,6 @@ mod tests {
         assert_eq!([empty, old].map(|database| version(&database).unwrap()), [NEWEST; 2]);
     }
 
-    const COMMITS: &str = "SELECT id, project, branch, place, state, attempts, lost, retries, labels, submitted_ms, previous, tree, \
-                subject, author, committed_ms, skipped_unnamed FROM commits ORDER BY id";
-
-    /// The tables that name commits, each with what its rows are in the order of.
-    const OF_COMMITS: [(&str, &str); 5] = [
-        ("verdicts", "number"),
-        ("attempts", "attempt"),
-        ("units", "position"),
-        ("cases", "unit, position"),
-        ("skipped_commits", "position"),
-    ];
-
     #[test]
     fn an_old_database_keeps_all_that_is_in_it() {
         let mut database = of_version_1();
@@ -169,5 +166,18 @@ mod tests {
         assert_eq!(after, before);
         assert_eq!(rows(&database, COMMITS), commits);
         assert_eq!(rows(&database, "SELECT name FROM settings").len(), 1);
+    }
+
+    #[test]
+    fn one_that_has_no_room_for_it_stays_as_it_is_and_says_so_in_a_line() {
+        let mut database = of_version_1();
+        let (before, history) = (tables(&database), rows(&database, COMMITS));
+        let pages: i64 = database.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        database.pragma_update(None, "max_page_count", pages + 3).unwrap();
+        let said = format!("{:#}", take(&mut database).unwrap_err());
+        assert!(said.contains("about as much room again: ") && said.contains("full"), "{said}");
+        assert!(said.len() < 250, "{said}");
+        assert_eq!((tables(&database), rows(&database, COMMITS)), (before, history));
+        assert_eq!(version(&database).unwrap(), 1);
     }
 }

@@ -58,11 +58,7 @@ impl Store {
             }
             Record::Paused(false) => self.execute("DELETE FROM settings WHERE name = 'paused'", []),
             Record::Decided { commit, attempt, why } => {
-                let place = self.place(*commit)?;
-                if let Why::GaveWay(newer) = why {
-                    self.add_skipped(self.place(*newer)?, *commit)?;
-                }
-                self.write_verdict(place, *attempt, *why, enclosed, now_ms)
+                self.write_verdict(*commit, *attempt, *why, enclosed, now_ms)
             }
         }
     }
@@ -115,12 +111,13 @@ impl Store {
 
     fn write_verdict(
         &self,
-        place: u64,
+        commit: CommitId,
         attempt: Attempt,
         why: Why,
         enclosed: &Enclosed,
         now_ms: i64,
     ) -> rusqlite::Result<()> {
+        let place = self.place(commit)?;
         let ours;
         let report = match why {
             Why::Report => {
@@ -140,6 +137,7 @@ impl Store {
                 &ours
             }
             Why::GaveWay(newer) => {
+                self.add_skipped(self.place(newer)?, commit)?;
                 ours = said(Verdict::Cancelled, format!("gave way to {newer}"));
                 &ours
             }
