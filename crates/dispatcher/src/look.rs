@@ -33,7 +33,7 @@ pub struct Look<'a> {
 impl<'a> Look<'a> {
     /// A look that has seen nothing yet.
     pub fn new(shared: &'a Shared, engine: Sender<Message>) -> Self {
-        Look { shared, engine, reader: LazyReader::default() }
+        Look { shared, engine, reader: LazyReader::new(&shared.places) }
     }
 
     /// The answer to a question; none where the request is no question.
@@ -46,7 +46,7 @@ impl<'a> Look<'a> {
                     Told::Overview(..) => unreachable!("the engine tells what it was asked"),
                 })
             }
-            Request::Find { prefix } => self.find(prefix),
+            Request::Find { prefix } => Ok(self.find(prefix)),
             Request::Show { commit } => self.show(*commit),
             Request::Units { commit, attempt } => self
                 .reader()
@@ -97,12 +97,12 @@ impl<'a> Look<'a> {
         }))
     }
 
-    fn find(&mut self, prefix: &CommitPrefix) -> Result<Reply> {
-        Ok(match self.reader()?.find(prefix)?[..] {
+    fn find(&self, prefix: &CommitPrefix) -> Reply {
+        match self.shared.places.beginning_with(prefix)[..] {
             [] => refusal(Code::UnknownCommit, format!("no commit begins with {prefix}")),
             [commit] => Reply::Found { commit },
             _ => refusal(Code::Ambiguous, format!("several commits begin with {prefix}")),
-        })
+        }
     }
 
     fn show(&mut self, commit: CommitId) -> Result<Reply> {

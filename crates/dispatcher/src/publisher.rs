@@ -69,9 +69,8 @@ pub struct Publisher {
 
 impl Publisher {
     /// A publisher that has done nothing yet.
-    pub fn new(folder: Arc<Folder>, retention: Retention) -> Publisher {
-        let pending = VecDeque::new();
-        Publisher { folder, retention, pending, rests_until: None, reader: LazyReader::default() }
+    pub fn new(folder: Arc<Folder>, retention: Retention, reader: LazyReader) -> Publisher {
+        Publisher { folder, retention, pending: VecDeque::new(), rests_until: None, reader }
     }
 
     /// Publishes until nobody can send jobs any more.

@@ -2,11 +2,12 @@
 
 PRAGMA application_id = 0x504f4e54; -- "PONT"
 
--- All else names a commit by its place. Places rise, so what is new goes to the end of each table. Ids do not: a row with an id at its front
--- is somewhere among all others, and to write it takes a page of its own.
+-- All else names a commit by its place. Places rise, so what is new goes to the end of each table. Ids have no order: a row with an id at its
+-- front is somewhere among all others, and to write it takes a page of its own. So there is no index of ids here either: the dispatcher has it
+-- in memory, and sees to it that no id is here twice.
 CREATE TABLE commits (
     place         INTEGER NOT NULL PRIMARY KEY,      -- in the queue: lower comes first; a retry goes to another one
-    id            TEXT    NOT NULL UNIQUE,
+    id            TEXT    NOT NULL,
     project       TEXT    NOT NULL,
     branch        TEXT,
     state         TEXT    NOT NULL CHECK (state IN ('queued', 'running', 'done')),

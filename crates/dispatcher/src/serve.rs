@@ -27,7 +27,7 @@ use crate::manager;
 use crate::publisher::{Job, Publisher};
 use crate::repair::{self, Repaired};
 use crate::shared::Shared;
-use crate::store::Store;
+use crate::store::{LazyReader, Store};
 use crate::tide::Tide;
 use crate::trust::{Tokens, Trust};
 
@@ -48,7 +48,9 @@ pub fn serve(config: Config) -> Result<()> {
 
     let Repaired { missing, retention } = repair::repair(&folder, &store, &stored, config.keep)?;
     let (publisher, jobs) = channel();
-    let publishing = publish(Publisher::new(Arc::clone(&folder), retention), jobs, events.clone())?;
+    let places = Arc::clone(store.places());
+    let publishing = Publisher::new(Arc::clone(&folder), retention, LazyReader::new(&places));
+    let publishing = publish(publishing, jobs, events.clone())?;
     publisher.send(Job::Repair(missing)).ok();
 
     let clock = Clock::new();
@@ -79,7 +81,8 @@ pub fn serve(config: Config) -> Result<()> {
         gate: Arc::clone(&gate),
         tide: Arc::clone(&tide),
         board: Board::default(),
-        reader: Mutex::default(),
+        reader: Mutex::new(LazyReader::new(&places)),
+        places,
         lease_ms: config.scheduler.lease_ms,
         attempt_timeout_ms: config.attempt_timeout_ms,
     });

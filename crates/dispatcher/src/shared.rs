@@ -9,7 +9,7 @@ use crate::board::Board;
 use crate::folder::Folder;
 use crate::header::Header;
 use crate::serve::Gate;
-use crate::store::LazyReader;
+use crate::store::{LazyReader, Places};
 use crate::tide::Tide;
 use crate::trust::Trust;
 
@@ -26,6 +26,8 @@ pub struct Shared {
     pub board: Board,
     /// Who is let in.
     pub trust: Trust,
+    /// Where each commit is in the database.
+    pub places: Arc<Places>,
     /// Knows what a result will begin with. A runner's session asks once for each attempt that prints something.
     pub reader: Mutex<LazyReader>,
     /// How long a lease is, in milliseconds.

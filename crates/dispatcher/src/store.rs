@@ -1,6 +1,7 @@
 //! What the dispatcher remembers, in SQLite. One thread owns it; all that has arrived goes into one transaction.
 
 mod files;
+mod places;
 mod reader;
 mod rows;
 mod steps;
@@ -10,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +22,7 @@ use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
 use rusqlite::ffi::SQLITE_IOERR_FSYNC;
 
 use self::files::Files;
+pub use self::places::Places;
 pub use self::reader::{LazyReader, Reader, Standing};
 use crate::engine::Enclosed;
 use crate::exit::DiskFailed;
@@ -55,18 +58,25 @@ pub struct Store {
     path: PathBuf,
     /// The files that are open.
     files: Files,
+    /// Where each commit is.
+    places: Arc<Places>,
 }
 
 impl Store {
-    /// Opens the database, new or as it was left.
+    /// Opens the database, new or as it was left. It knows its commits once they were read with [`stored`](Store::stored).
     ///
     /// # Errors
     /// Where it cannot be read, is not ours, is newer than this program, or does not promise to be durable.
     pub fn open(path: &Path) -> Result<Store> {
         let database = open(path).with_context(|| format!("cannot use {}", path.display()))?;
         let (path, files) = (path.to_owned(), Files::of(path));
-        let (in_transaction, is_log_made) = (false, false);
-        Ok(Store { database, in_transaction, transactions: 0, is_log_made, path, files })
+        let (in_transaction, is_log_made, places) = (false, false, Arc::default());
+        Ok(Store { database, in_transaction, transactions: 0, is_log_made, path, files, places })
+    }
+
+    /// Where each commit is, for those who read.
+    pub fn places(&self) -> &Arc<Places> {
+        &self.places
     }
 
     /// Whether what is open is still what the next start would find.
@@ -114,7 +124,8 @@ impl Store {
         sync_folder(folder)?;
         fs::rename(&new, &self.path)?;
         sync_folder(folder)?;
-        Store::open(&self.path).context(DiskFailed)
+        let renewed = Store::open(&self.path).context(DiskFailed)?;
+        Ok(Store { places: Arc::clone(&self.places), ..renewed })
     }
 
     /// Brings all that is in the write-ahead log into the file itself.
@@ -127,7 +138,7 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets what was remembered since the last commit.
+    /// Forgets what was remembered since the last commit. Which commits that leaves is to be read anew.
     pub fn roll_back(&mut self) {
         self.in_transaction = false;
         // SQLite may have done so by itself.

@@ -94,7 +94,7 @@ impl Scheduler {
                     self.shorten(now, id);
                 }
             }
-            _ => self.enqueue(id),
+            _ => self.queues.add_commit(id, &self.commits[&id]),
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Scheduler {
     pub(crate) names: BTreeMap<RunnerName, InstanceId>,
     /// Which runner a connection belongs to.
     sessions: BTreeMap<SessionId, InstanceId>,
-    queues: Queues,
+    pub(crate) queues: Queues,
     watches: Watches,
     timers: Timers,
     /// Whether no commit is handed out, at a user's word.

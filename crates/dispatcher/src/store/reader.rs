@@ -2,17 +2,19 @@
 //! waiting, and sees what is on disk.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use pontus_proto::limits::ATTEMPTS_SHOWN_MAX;
 use pontus_proto::{
-    About, Attempt, AttemptLine, CaseOutcome, CaseReport, CommitId, CommitLine, CommitPrefix,
-    Counts, Decided, Fate, Outcome, ProjectName, Shown, State, Submission, UnitReport, Verdict,
+    About, Attempt, AttemptLine, CaseOutcome, CaseReport, CommitId, CommitLine, Counts, Decided,
+    Fate, Outcome, ProjectName, Shown, State, Submission, UnitReport, Verdict,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::BUSY;
 use super::files::Files;
+use super::places::Places;
 use super::rows::{checked, checked_option, facts, header, labels, skipped, verdict};
 use crate::header::Header;
 use crate::results::Facts;
@@ -30,24 +32,33 @@ pub struct Reader {
     database: Connection,
     path: PathBuf,
     files: Files,
+    places: Arc<Places>,
 }
 
 /// One that is opened by the first question: most of those who may ask never do.
-#[derive(Debug, Default)]
-pub struct LazyReader(Option<Reader>);
+#[derive(Debug)]
+pub struct LazyReader {
+    places: Arc<Places>,
+    opened: Option<Reader>,
+}
 
 impl LazyReader {
+    /// One that has read nothing yet.
+    pub fn new(places: &Arc<Places>) -> LazyReader {
+        LazyReader { places: Arc::clone(places), opened: None }
+    }
+
     /// A reader of the database that is in this place now.
     ///
     /// # Errors
     /// Where it cannot be opened.
     pub fn of(&mut self, database: &Path) -> Result<&Reader> {
-        if let Some(reader) = &mut self.0 {
+        if let Some(reader) = &mut self.opened {
             reader.follow();
         }
-        match &mut self.0 {
+        match &mut self.opened {
             Some(reader) => Ok(reader),
-            reader => Ok(reader.insert(Reader::open(database)?)),
+            reader => Ok(reader.insert(Reader::open(database, &self.places)?)),
         }
     }
 }
@@ -68,7 +79,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where it cannot be opened.
-    pub fn open(path: &Path) -> Result<Reader> {
+    pub fn open(path: &Path, places: &Arc<Places>) -> Result<Reader> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         // Asked before, so that a file that takes its place meanwhile is noticed.
         let files = Files::of(path);
@@ -77,13 +88,13 @@ impl Reader {
             database.busy_timeout(BUSY).map(|()| database)
         };
         let database = open().with_context(|| format!("cannot look into {}", path.display()))?;
-        Ok(Reader { database, path: path.to_owned(), files })
+        Ok(Reader { database, path: path.to_owned(), files, places: Arc::clone(places) })
     }
 
     /// Looks into the file that has the name now, where that is another one. While there is none, the last one has to do.
     pub fn follow(&mut self) {
         if Files::of(&self.path).database != self.files.database
-            && let Ok(reader) = Reader::open(&self.path)
+            && let Ok(reader) = Reader::open(&self.path, &self.places)
         {
             *self = reader;
         }
@@ -94,7 +105,7 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn facts(&self, commit: CommitId) -> Result<Option<Facts>> {
-        facts(&self.database, commit)
+        self.at_once(commit, |place| facts(&self.database, commit, place))
     }
 
     /// What the result of a commit begins with if this attempt decides it; none where there is no such attempt.
@@ -102,19 +113,32 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn header(&self, commit: CommitId, attempt: Attempt) -> Result<Option<Header>> {
-        header(&self.database, commit, attempt)
+        self.at_once(commit, |place| header(&self.database, commit, place, attempt))
     }
 
-    /// The commits that begin with these digits, at most two of them.
-    ///
-    /// # Errors
-    /// Where the database cannot be read.
-    pub fn find(&self, prefix: &CommitPrefix) -> Result<Vec<CommitId>> {
-        // No digit comes after f.
-        let sql = "SELECT id FROM commits WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 2";
+    /// What `read` finds of the commit in its place, all of it as at one moment; none where the commit is unknown.
+    fn at_once<T>(
+        &self,
+        commit: CommitId,
+        read: impl FnOnce(u64) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let moment = self.database.unchecked_transaction();
+        let _moment = moment.with_context(|| format!("cannot read {commit}"))?;
+        match self.place(commit)? {
+            Some(place) => read(place),
+            None => Ok(None),
+        }
+    }
+
+    /// Where a commit is, at the moment that is read.
+    fn place(&self, commit: CommitId) -> Result<Option<u64>> {
+        let Some(place) = self.places.of(commit) else { return Ok(None) };
+        // It may have another one since, by a user's retry, or come after this moment. Then all have to be looked through.
+        let sql = "SELECT place FROM commits WHERE place = ?1 AND id = ?2 \
+                   UNION ALL SELECT place FROM commits WHERE id = ?2 LIMIT 1";
         let mut query = self.database.prepare_cached(sql)?;
-        let rows = query.query_map([prefix.as_str()], |row| checked(row, 0))?;
-        rows.collect::<rusqlite::Result<_>>().context("cannot look for a commit")
+        let found = query.query_row(params![place, commit.to_string()], |row| row.get(0));
+        found.optional().with_context(|| format!("cannot read {commit}"))
     }
 
     /// The newest commits, newest first.
@@ -137,14 +161,16 @@ impl Reader {
     pub fn standing(&self, commit: CommitId) -> Result<Option<Standing>> {
         let sql = "SELECT c.state, v.verdict, coalesce(v.attempt, c.attempts) FROM commits c \
                    LEFT JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
-                   WHERE c.id = ?1";
+                   WHERE c.place = ?1";
         let mut query = self.database.prepare_cached(sql)?;
         let standing = |row: &Row<'_>| {
             let verdict = verdict_option(row, 1)?;
             Ok(Standing { state: state(row, 0)?, verdict, attempt: Attempt(row.get(2)?) })
         };
-        let found = query.query_row([commit.to_string()], standing).optional();
-        found.with_context(|| format!("cannot read {commit}"))
+        self.at_once(commit, |place| {
+            let found = query.query_row([place], standing).optional();
+            found.with_context(|| format!("cannot read {commit}"))
+        })
     }
 
     /// How much an attempt printed, once somebody has reported that.
@@ -152,13 +178,13 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn output_bytes(&self, commit: CommitId, attempt: Attempt) -> Result<Option<u64>> {
-        let sql = "SELECT v.output_bytes FROM commits c \
-                   JOIN verdicts v ON v.commit_place = c.place \
-                   WHERE c.id = ?1 AND v.attempt = ?2 AND v.reported";
+        let sql = "SELECT output_bytes FROM verdicts \
+                   WHERE commit_place = ?1 AND attempt = ?2 AND reported";
         let mut query = self.database.prepare_cached(sql)?;
-        let found = query.query_row(params![commit.to_string(), attempt.0], |row| row.get(0));
-        let found = found.optional().with_context(|| format!("cannot read {commit}"))?;
-        Ok(found.flatten())
+        self.at_once(commit, |place| {
+            let found = query.query_row(params![place, attempt.0], |row| row.get(0)).optional();
+            Ok(found.with_context(|| format!("cannot read {commit}"))?.flatten())
+        })
     }
 
     /// All that is known of a commit, except its units and its output, and what the scheduler alone knows; none where it is
@@ -168,17 +194,17 @@ impl Reader {
     /// Where the database cannot be read.
     pub fn shown(&self, commit: CommitId) -> Result<Option<Shown>> {
         let sql = "SELECT project, branch, previous, skipped_unnamed, labels, tree, subject, \
-                          author, committed_ms, submitted_ms, state FROM commits WHERE id = ?1";
+                          author, committed_ms, submitted_ms, state FROM commits WHERE place = ?1";
         let mut query = self.database.prepare_cached(sql)?;
-        let found = query.query_row([commit.to_string()], |row| shown(commit, row)).optional();
-        let Some(mut shown) = found.with_context(|| format!("cannot read {commit}"))? else {
-            return Ok(None);
-        };
-        shown.submission.skipped = skipped(&self.database, commit)?;
-        shown.decided = self.decided(commit)?;
-        shown.attempts = self.attempts(commit)?;
-        shown.usual_ms = self.usual_ms(&shown.submission.project)?;
-        Ok(Some(shown))
+        self.at_once(commit, |place| {
+            let found = query.query_row([place], |row| shown(commit, row));
+            let mut shown = found.with_context(|| format!("cannot read {commit}"))?;
+            shown.submission.skipped = skipped(&self.database, place)?;
+            shown.decided = self.decided(place)?;
+            shown.attempts = self.attempts(place)?;
+            shown.usual_ms = self.usual_ms(&shown.submission.project)?;
+            Ok(Some(shown))
+        })
     }
 
     /// How the units of an attempt ended, in the order in which they ran.
@@ -186,14 +212,18 @@ impl Reader {
     /// # Errors
     /// Where the database cannot be read.
     pub fn units(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<UnitReport>> {
-        let sql = "SELECT u.unit, u.outcome, u.exit, u.duration_ms, u.passed, u.failed, u.skipped \
-                   FROM commits c JOIN units u ON u.commit_place = c.place \
-                   WHERE c.id = ?1 AND u.attempt = ?2 ORDER BY u.position";
+        let found = self.at_once(commit, |place| self.units_at(place, attempt).map(Some));
+        Ok(found?.unwrap_or_default())
+    }
+
+    fn units_at(&self, place: u64, attempt: Attempt) -> Result<Vec<UnitReport>> {
+        let sql = "SELECT unit, outcome, exit, duration_ms, passed, failed, skipped FROM units \
+                   WHERE commit_place = ?1 AND attempt = ?2 ORDER BY position";
         let mut query = self.database.prepare_cached(sql)?;
-        let rows = query.query_map(params![commit.to_string(), attempt.0], unit)?;
+        let rows = query.query_map(params![place, attempt.0], unit)?;
         let mut units: Vec<UnitReport> =
             rows.collect::<rusqlite::Result<_>>().context("cannot read units")?;
-        for (position, case) in self.cases(commit, attempt)? {
+        for (position, case) in self.cases(place, attempt)? {
             if let Some(unit) = units.get_mut(position) {
                 unit.cases.push(case);
             }
@@ -202,35 +232,32 @@ impl Reader {
     }
 
     /// The cases of an attempt, each with its unit's position.
-    fn cases(&self, commit: CommitId, attempt: Attempt) -> Result<Vec<(usize, CaseReport)>> {
-        let sql = "SELECT k.unit, k.name, k.outcome, k.duration_ms \
-                   FROM commits c JOIN cases k ON k.commit_place = c.place \
-                   WHERE c.id = ?1 AND k.attempt = ?2 ORDER BY k.unit, k.position";
+    fn cases(&self, place: u64, attempt: Attempt) -> Result<Vec<(usize, CaseReport)>> {
+        let sql = "SELECT unit, name, outcome, duration_ms FROM cases \
+                   WHERE commit_place = ?1 AND attempt = ?2 ORDER BY unit, position";
         let mut query = self.database.prepare_cached(sql)?;
-        let rows = query.query_map(params![commit.to_string(), attempt.0], case)?;
+        let rows = query.query_map(params![place, attempt.0], case)?;
         rows.collect::<rusqlite::Result<_>>().context("cannot read cases")
     }
 
-    fn decided(&self, commit: CommitId) -> Result<Option<Decided>> {
+    fn decided(&self, place: u64) -> Result<Option<Decided>> {
         let sql = format!(
             "SELECT {DECIDED} FROM commits c \
              JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
-             WHERE c.id = ?1"
+             WHERE c.place = ?1"
         );
         let mut query = self.database.prepare_cached(&sql)?;
-        query.query_row([commit.to_string()], decided).optional().context("cannot read a verdict")
+        query.query_row([place], decided).optional().context("cannot read a verdict")
     }
 
-    fn attempts(&self, commit: CommitId) -> Result<Vec<AttemptLine>> {
+    fn attempts(&self, place: u64) -> Result<Vec<AttemptLine>> {
         let sql = "SELECT a.attempt, a.runner, a.fate, v.verdict, a.started_ms, a.checked_out_ms, \
-                          a.first_output_ms, a.ended_ms FROM commits c \
-                   JOIN attempts a ON a.commit_place = c.place \
-                   LEFT JOIN verdicts v ON v.commit_place = c.place AND v.attempt = a.attempt \
-                                       AND v.reported \
-                   WHERE c.id = ?1 ORDER BY a.attempt DESC LIMIT ?2";
+                          a.first_output_ms, a.ended_ms FROM attempts a \
+                   LEFT JOIN verdicts v ON v.commit_place = a.commit_place \
+                                       AND v.attempt = a.attempt AND v.reported \
+                   WHERE a.commit_place = ?1 ORDER BY a.attempt DESC LIMIT ?2";
         let mut query = self.database.prepare_cached(sql)?;
-        let rows =
-            query.query_map(params![commit.to_string(), ATTEMPTS_SHOWN_MAX], attempt_line)?;
+        let rows = query.query_map(params![place, ATTEMPTS_SHOWN_MAX], attempt_line)?;
         let mut attempts: Vec<_> =
             rows.collect::<rusqlite::Result<_>>().context("cannot read attempts")?;
         attempts.reverse();

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use pontus_proto::{Attempt, CommitId, Counts, InvalidId, Label, Verdict};
 use pontus_scheduler::{Stored, StoredState};
 use rusqlite::types::Type;
@@ -22,14 +22,17 @@ const STORED: &str = "\
     LEFT JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries";
 
 impl Store {
-    /// What the scheduler goes on from.
+    /// What the scheduler goes on from. From here on it is known where each commit is.
     ///
     /// # Errors
-    /// Where the database cannot be read.
+    /// Where the database cannot be read, or has a commit twice.
     pub fn stored(&self) -> Result<Vec<Stored>> {
         let mut query = self.database.prepare(STORED)?;
         let rows = query.query_map([], stored)?;
-        rows.collect::<rusqlite::Result<_>>().context("cannot read the queue")
+        let all: Vec<_> = rows.collect::<rusqlite::Result<_>>().context("cannot read the queue")?;
+        let each_once = self.places.replace(all.iter().map(|stored| (stored.commit, stored.place)));
+        ensure!(each_once, "a commit is in the queue twice; somebody else must have written there");
+        Ok(all)
     }
 
     /// The same of one commit; none where it is unknown.
@@ -37,8 +40,8 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub fn stored_one(&self, commit: CommitId) -> Result<Option<Stored>> {
-        let mut query = self.database.prepare_cached(&format!("{STORED} WHERE c.id = ?1"))?;
-        let found = query.query_row([commit.to_string()], stored).optional();
+        let mut query = self.database.prepare_cached(&format!("{STORED} WHERE c.place = ?1"))?;
+        let found = query.query_row([self.places.of(commit)], stored).optional();
         found.with_context(|| format!("cannot read {commit}"))
     }
 
@@ -68,51 +71,51 @@ impl Store {
     /// # Errors
     /// Where the database cannot be read.
     pub fn facts(&self, commit: CommitId) -> Result<Option<Facts>> {
-        facts(&self.database, commit)
+        let Some(place) = self.places.of(commit) else { return Ok(None) };
+        facts(&self.database, commit, place)
     }
 }
 
-/// What a commit's result file says; none where the commit is not done.
-pub(super) fn facts(database: &Connection, commit: CommitId) -> Result<Option<Facts>> {
+/// What the result file of the commit in this place says; none where it is not done.
+pub(super) fn facts(database: &Connection, commit: CommitId, place: u64) -> Result<Option<Facts>> {
     let sql = "SELECT c.project, c.branch, v.attempt, a.runner, a.started_ms, v.output_bytes, \
                       v.verdict, v.reason, v.passed, v.failed, v.skipped, v.duration_ms, \
                       c.skipped_unnamed, v.decided_ms, c.attempts \
                FROM commits c \
                JOIN verdicts v ON v.commit_place = c.place AND v.number = c.retries \
                LEFT JOIN attempts a ON a.commit_place = c.place AND a.attempt = v.attempt \
-               WHERE c.id = ?1";
+               WHERE c.place = ?1";
     let mut query = database.prepare_cached(sql)?;
-    let found = query.query_row([commit.to_string()], |row| facts_of(commit, row)).optional();
+    let found = query.query_row([place], |row| facts_of(commit, row)).optional();
     let found = found.with_context(|| format!("cannot read the verdict of {commit}"))?;
     let Some(mut facts) = found else { return Ok(None) };
-    facts.header.skipped = skipped(database, commit)?;
+    facts.header.skipped = skipped(database, place)?;
     Ok(Some(facts))
 }
 
-/// What the result of a commit begins with if this attempt decides it; none where there is no such attempt.
+/// What the result of the commit in this place begins with if this attempt decides it; none where there is no such attempt.
 pub(super) fn header(
     database: &Connection,
     commit: CommitId,
+    place: u64,
     attempt: Attempt,
 ) -> Result<Option<Header>> {
     let sql = "SELECT c.project, c.branch, a.attempt, a.runner, a.started_ms, c.skipped_unnamed \
                FROM commits c JOIN attempts a ON a.commit_place = c.place \
-               WHERE c.id = ?1 AND a.attempt = ?2";
+               WHERE c.place = ?1 AND a.attempt = ?2";
     let mut query = database.prepare_cached(sql)?;
     let read = |row: &Row<'_>| header_of(commit, row, 5);
-    let found = query.query_row(params![commit.to_string(), attempt.0], read).optional();
+    let found = query.query_row(params![place, attempt.0], read).optional();
     let found = found.with_context(|| format!("cannot read {commit}"))?;
     let Some(header) = found else { return Ok(None) };
-    Ok(Some(Header { skipped: skipped(database, commit)?, ..header }))
+    Ok(Some(Header { skipped: skipped(database, place)?, ..header }))
 }
 
-/// What a commit stands for, oldest first.
-pub(super) fn skipped(database: &Connection, commit: CommitId) -> Result<Vec<CommitId>> {
-    let sql = "SELECT s.skipped_id FROM commits c \
-               JOIN skipped_commits s ON s.commit_place = c.place \
-               WHERE c.id = ?1 ORDER BY s.position";
+/// What the commit in this place stands for, oldest first.
+pub(super) fn skipped(database: &Connection, place: u64) -> Result<Vec<CommitId>> {
+    let sql = "SELECT skipped_id FROM skipped_commits WHERE commit_place = ?1 ORDER BY position";
     let mut query = database.prepare_cached(sql)?;
-    let rows = query.query_map([commit.to_string()], |row| checked(row, 0))?;
+    let rows = query.query_map([place], |row| checked(row, 0))?;
     rows.collect::<rusqlite::Result<_>>().context("cannot read what a commit stands for")
 }
 

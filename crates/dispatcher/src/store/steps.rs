@@ -13,6 +13,7 @@ const STEPS: &[M<'_>] = &[
     // The first one was what an empty database became at that time.
     M::up(""),
     M::up(include_str!("step_2.sql")).foreign_key_check(),
+    M::up(include_str!("step_3.sql")).foreign_key_check(),
 ];
 
 /// The version of a database that has taken all of them.

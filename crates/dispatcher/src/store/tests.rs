@@ -3,7 +3,7 @@
 use std::fs;
 
 use pontus_proto::{
-    About, Attempt, CaseOutcome, CaseReport, CommitId, Counts, InstanceId, Outcome, Report,
+    About, Attempt, CaseOutcome, CaseReport, CommitId, Counts, InstanceId, Outcome, Report, State,
     UnitReport, Verdict,
 };
 use pontus_scheduler::{Record, Stored, StoredState, Submission, Why};
@@ -187,13 +187,53 @@ fn units_and_cases_can_be_asked_for() {
 fn what_is_known_of_a_commit_goes_along_to_its_next_place() {
     let again = Record::Retried { commit: commit(), place: 8 };
     let life = [submitted(), assigned(1), decided(1, Why::Report), again, assigned(2)];
-    let (folder, _store, stored) = stored_after(&life);
+    let (folder, store, stored) = stored_after(&life);
     assert_eq!((stored[0].place, stored[0].attempts), (8, 2));
-    let reader = Reader::open(&folder.path().join("pontus.db")).unwrap();
+    let reader = Reader::open(&folder.path().join("pontus.db"), store.places()).unwrap();
     let shown = reader.shown(commit()).unwrap().unwrap();
     assert_eq!((shown.attempts.len(), shown.submission.skipped.len()), (2, 2));
     assert_eq!(reader.units(commit(), Attempt(1)).unwrap(), report().units);
     assert_eq!(reader.output_bytes(commit(), Attempt(1)).unwrap(), Some(17));
+}
+
+#[test]
+fn what_is_not_committed_yet_is_not_read() {
+    let (folder, mut store, _) = stored_after(&[]);
+    let reader = Reader::open(&folder.path().join("pontus.db"), store.places()).unwrap();
+    let state = || reader.standing(commit()).unwrap().map(|standing| standing.state);
+    let again = Record::Retried { commit: commit(), place: 8 };
+    let life = [
+        (submitted(), State::Queued),
+        (decided(0, Why::Cancelled), State::Done),
+        (again, State::Queued),
+    ];
+    let mut before = None;
+    for (record, after) in life {
+        store.remember(&record, &enclosed(&record), 1_000).unwrap();
+        assert_eq!(state(), before, "{record:?}");
+        store.commit().unwrap();
+        assert_eq!(state(), Some(after), "{record:?}");
+        before = Some(after);
+    }
+}
+
+#[test]
+fn what_was_rolled_back_can_be_handed_in_again() {
+    let (_folder, mut store, _) = stored_after(&[]);
+    store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
+    store.roll_back();
+    assert_eq!(store.stored().unwrap(), []);
+    store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
+}
+
+#[test]
+fn a_commit_that_somebody_has_put_there_twice_is_refused() {
+    let (_folder, store, _) = stored_after(&[submitted()]);
+    let twice = "INSERT INTO commits (place, id, project, state, submitted_ms) \
+                 SELECT 9, id, project, state, submitted_ms FROM commits";
+    store.database.execute_batch(twice).unwrap();
+    let error = store.stored().unwrap_err().to_string();
+    assert!(error.contains("twice"), "{error}");
 }
 
 #[test]
@@ -260,7 +300,7 @@ fn what_was_removed_is_noticed_and_written_anew() {
         let mut store = Store::open(&path).unwrap();
         store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
         store.commit().unwrap();
-        let mut reader = Reader::open(&path).unwrap();
+        let mut reader = Reader::open(&path, store.places()).unwrap();
         assert!(store.is_in_place());
         fs::remove_file(folder.path().join(name)).unwrap();
         assert!(!store.is_in_place(), "{name}");
@@ -301,14 +341,12 @@ fn a_damaged_file_is_refused() {
 }
 
 #[test]
+#[should_panic = "handed in already"]
 fn a_commit_is_queued_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::open(&folder.path().join("pontus.db")).unwrap();
-    store.remember(&submitted(), &enclosed(&submitted()), 1_000).unwrap();
-    assert!(
-        store.remember(&submitted(), &enclosed(&submitted()), 1_000).is_err(),
-        "the scheduler would be wrong"
-    );
+    let (_folder, mut store, _) = stored_after(&[submitted()]);
+    let Record::Submitted { submission, .. } = submitted() else { unreachable!() };
+    let again = Record::Submitted { submission, place: 8 };
+    store.remember(&again, &enclosed(&again), 1_000).ok();
 }
 
 #[test]

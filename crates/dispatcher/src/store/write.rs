@@ -48,11 +48,16 @@ impl Store {
                 self.end_attempt(place, *attempt, "given_back", now_ms)?;
                 self.execute("UPDATE commits SET state = 'queued' WHERE place = ?1", [place])
             }
-            Record::Retried { commit, place } => self.execute(
-                "UPDATE commits SET state = 'queued', place = ?2, lost = 0, retries = retries + 1 \
-                 WHERE place = ?1",
-                params![self.place(*commit)?, place],
-            ),
+            Record::Retried { commit, place } => {
+                self.execute(
+                    "UPDATE commits \
+                     SET state = 'queued', place = ?2, lost = 0, retries = retries + 1 \
+                     WHERE place = ?1",
+                    params![self.place(*commit)?, place],
+                )?;
+                self.places.put(*commit, *place);
+                Ok(())
+            }
             Record::Paused(true) => {
                 self.execute("INSERT OR IGNORE INTO settings (name) VALUES ('paused')", [])
             }
@@ -90,13 +95,14 @@ impl Store {
                 ":skipped_unnamed": stored_number(submission.skipped_unnamed),
             },
         )?;
+        let before = self.places.put(submission.commit, place);
+        assert_eq!(before, None, "the scheduler knows what was handed in already");
         self.write_skipped(place, &submission.skipped)
     }
 
-    /// By which a commit is named in all tables but its own.
+    /// By which a commit is named in all tables.
     fn place(&self, commit: CommitId) -> rusqlite::Result<u64> {
-        let sql = "SELECT place FROM commits WHERE id = ?1";
-        self.database.prepare_cached(sql)?.query_row([commit.to_string()], |row| row.get(0))
+        self.places.of(commit).ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
 
     fn write_skipped(&self, place: u64, skipped: &[CommitId]) -> rusqlite::Result<()> {

@@ -13,15 +13,12 @@ pub(super) const GIVE_BACKS_PER_LOSS: u32 = 100;
 impl Scheduler {
     /// Queues a commit, at its place. Whoever waits for one like it is given it.
     pub(super) fn queue(&mut self, now: Time, id: CommitId, out: &mut Effects) {
-        self.enqueue(id);
-        let runner = self.queues.runner_for(&self.commits[&id]);
+        let commit = &self.commits[&id];
+        self.queues.add_commit(id, commit);
+        let runner = self.queues.runner_for(commit);
         if let Some(session) = runner.filter(|_| !self.is_paused) {
             self.assign(now, id, session, out);
         }
-    }
-
-    pub(crate) fn enqueue(&mut self, id: CommitId) {
-        self.queues.add_commit(id, &self.commits[&id]);
     }
 
     /// Gives a runner that waits the oldest commit that it may take, if there is one.
