@@ -49,8 +49,8 @@ pub fn serve(config: Config) -> Result<()> {
     let Repaired { missing, retention } = repair::repair(&folder, &store, &stored, config.keep)?;
     let (publisher, jobs) = channel();
     let places = Arc::clone(store.places());
-    let publishing = Publisher::new(Arc::clone(&folder), retention, LazyReader::new(&places));
-    let publishing = publish(publishing, jobs, events.clone())?;
+    let worker = Publisher::new(Arc::clone(&folder), retention, LazyReader::new(&places));
+    let publishing = publish(worker, jobs, events.clone())?;
     publisher.send(Job::Repair(missing)).ok();
 
     let clock = Clock::new();
